@@ -1,0 +1,22 @@
+"""The errors of the project: each names the argument, its value, and what would be right."""
+
+
+class ArgumentError(ValueError):
+    """An argument is outside what it may be. Says nothing about the other arguments."""
+
+    def __init__(self, argument: str, value: object, expected: str) -> None:
+        text = str(value)
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
+        super().__init__(f"{argument}: {shown} is not {expected}")
+        self.argument = argument
+        self.expected = expected
+
+
+class PrecisionExhausted(ArithmeticError):
+    """A ball stayed wider than asked at the highest working precision allowed.
+
+    Does not mean that the quantity is ill-defined; the message names the knob that buys more precision.
+    """
+
+    def __init__(self, quantity: str, bits: int, knob: str) -> None:
+        super().__init__(f"{quantity} is not proven to the asked digits at {bits} bits; raise {knob}")

@@ -1,0 +1,87 @@
+"""Matrix completion by deep factorization in float64: the problem, its loss and its layer gradients.
+
+Conventions
+    Layers are given in the order W_1, ..., W_L; E = 1/2 sum over observed entries of (w_ij - w*_ij)^2.
+Source
+    Shin & Yun 2026, arXiv:2603.04703, Section 2. The gradient is checked by a test against `theory.factorization`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from numerics.errors import ArgumentError
+
+Layers = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class MatrixCompletion:
+    """Observed entries of a matrix: `mask` (rows x columns, boolean) and `targets` (the same shape, float64).
+
+    Targets outside the mask are ignored. Raises ArgumentError for shape mismatch, an empty mask, or a target that is
+    not finite.
+    """
+
+    mask: np.ndarray
+    targets: np.ndarray
+
+    def __post_init__(self) -> None:
+        mask = np.asarray(self.mask, dtype=bool)
+        targets = np.asarray(self.targets, dtype=float)
+        if mask.ndim != 2:
+            raise ArgumentError("mask", f"array of shape {mask.shape}", "a matrix")
+        if targets.shape != mask.shape:
+            raise ArgumentError("targets", f"array of shape {targets.shape}", f"of the mask's shape {mask.shape}")
+        if not mask.any():
+            raise ArgumentError("mask", "an empty mask", "a mask with at least one observed entry")
+        if not np.isfinite(targets[mask]).all():
+            raise ArgumentError("targets", "an array with nan or inf on observed entries", "finite")
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "targets", np.where(mask, targets, 0.0))
+
+
+def check_layers(problem: MatrixCompletion, layers: Layers) -> None:
+    """Raise ArgumentError unless the layers multiply to a finite matrix of the problem's shape."""
+    rows, columns = problem.mask.shape
+    if len(layers) < 1:
+        raise ArgumentError("layers", "an empty list", "a list of at least one matrix")
+    shapes = [layer.shape for layer in layers]
+    fits = all(layer.ndim == 2 for layer in layers) and shapes[0][1] == columns and shapes[-1][0] == rows
+    if not fits or any(after[1] != before[0] for before, after in pairwise(shapes)):
+        raise ArgumentError("layers", f"a list of shapes {shapes}", f"a chain W_1, ..., W_L from {columns} to {rows}")
+    if not all(np.isfinite(layer).all() for layer in layers):
+        raise ArgumentError("layers", "a list with nan or inf entries", "finite")
+
+
+def end_to_end(layers: Layers) -> np.ndarray:
+    """W_L ... W_1."""
+    product = layers[0]
+    for layer in layers[1:]:
+        product = layer @ product
+    return product
+
+
+def residual(problem: MatrixCompletion, product: np.ndarray) -> np.ndarray:
+    """R = mask * (W - W*)."""
+    return np.where(problem.mask, product - problem.targets, 0.0)
+
+
+def loss(problem: MatrixCompletion, product: np.ndarray) -> float:
+    """E = 1/2 |R|_F^2."""
+    return 0.5 * float(np.sum(residual(problem, product) ** 2))
+
+
+def gradient(problem: MatrixCompletion, layers: Layers) -> list[np.ndarray]:
+    """grad_l E = (W_L ... W_{l+1})^T R (W_{l-1} ... W_1)^T for every layer, with prefix and suffix products."""
+    prefixes = [layers[0]]
+    for layer in layers[1:]:
+        prefixes.append(layer @ prefixes[-1])
+    back = residual(problem, prefixes[-1])
+    gradients = []
+    for index in range(len(layers) - 1, 0, -1):
+        gradients.append(back @ prefixes[index - 1].T)
+        back = layers[index].T @ back
+    return [back, *reversed(gradients)]

@@ -1,0 +1,1 @@
+"""Statements, evidence, verdicts, the catalogue, the report and the command line."""

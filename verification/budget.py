@@ -1,0 +1,33 @@
+"""How much work a run may spend; every number that a check could run out of stands here under its name."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Work allowed per check.
+
+    examples, flow_examples: falsification examples without and with an integrated flow; points: evaluation grid;
+    trajectories: integrated flows per trajectory check; digits: asked of an evaluation; boxes: sub-boxes of a
+    certificate per choice of its integers; seed: of every random draw.
+    """
+
+    profile: str
+    examples: int
+    flow_examples: int
+    points: int
+    trajectories: int
+    digits: int
+    boxes: int
+    seed: int = 0
+
+    def for_task(self, *names: str) -> "Budget":
+        """The same budget with a seed that depends only on the run's seed and the task's name."""
+        digest = hashlib.sha256("/".join([str(self.seed), *names]).encode()).digest()
+        return replace(self, seed=int.from_bytes(digest[:4], "big"))
+
+
+QUICK = Budget("quick", examples=300, flow_examples=40, points=60, trajectories=6, digits=50, boxes=2_000)
+FULL = Budget("full", examples=5_000, flow_examples=600, points=1_000, trajectories=40, digits=100, boxes=50_000)
+PROFILES = {budget.profile: budget for budget in (QUICK, FULL)}

@@ -1,0 +1,30 @@
+"""The catalogue: every statement that rankproof ships, by its permanent id."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import cache
+
+from verification.catalogue import block_bias, block_closed_forms, block_diagonal, block_limit, block_trajectory
+from verification.errors import UnknownStatement
+from verification.statement import Statement
+
+_BUILDERS: dict[str, Callable[[], Statement]] = {
+    build.__name__.replace("_", "-"): build
+    for module in (block_diagonal, block_limit, block_bias, block_closed_forms, block_trajectory)
+    for build in module.STATEMENTS
+}
+
+
+def ids() -> tuple[str, ...]:
+    """All ids, in the order of the paper."""
+    return tuple(_BUILDERS)
+
+
+@cache
+def statement(statement_id: str) -> Statement:
+    """The statement with this id; raises UnknownStatement, with the nearest ids, when there is none."""
+    if statement_id not in _BUILDERS:
+        near = get_close_matches(statement_id, _BUILDERS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "'rankproof list' shows all ids"
+        raise UnknownStatement(f"ID: {statement_id} is not a statement of the catalogue; {hint}")
+    return _BUILDERS[statement_id]()

@@ -1,0 +1,259 @@
+"""Catalogue: the bias towards low rank within the block-diagonal family."""
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from numerics.block_diagonal import coupling_kernel
+from numerics.block_limit import limit, ratio_at_product_scale
+from numerics.block_ratio import limit_by_ratio
+from theory import block_bias as theory
+from theory import block_diagonal
+from theory.block_limit import limit_exponent
+from theory.symbols import (
+    alpha,
+    block_size,
+    blocks,
+    depth,
+    m,
+    product_scale,
+    sigma_1,
+    sigma_2,
+    value,
+)
+from verification.catalogue.families import (
+    LIMIT_OBSERVABLES,
+    family_at,
+    family_domain,
+)
+from verification.catalogue.sources import shin_yun
+from verification.checks import Evaluation, Falsification, Symbolic
+from verification.parameters import IntegerRange, Parameters, Point, RealRange
+from verification.statement import Clause, Mutant, Provenance, Statement
+
+Values = Mapping[sp.Symbol, Any]
+
+
+sigma_half = sp.Symbol("sigma_2(alpha/2)", positive=True)
+
+
+def _two_scales(point: Point, digits: int) -> Values:
+    """sigma_2 at alpha and alpha/2, from the ratio coordinate."""
+    halved = point | {alpha: point[alpha] / 2}
+    spectrum = limit_by_ratio(family_at(point), 2 * digits)
+    return {
+        sigma_1: spectrum.first,
+        sigma_2: spectrum.rest,
+        sigma_half: limit_by_ratio(family_at(halved), 2 * digits).rest,
+    }
+
+
+def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
+    """block-small-scale, with the claimed law for sigma_2."""
+    error = sp.Abs(sigma_2 / law - 1)
+    half = sp.Abs(sigma_half / law.subs(alpha, alpha / 2) - 1)
+    order = sp.log(error / half) / sp.log(2)
+    excess = (blocks - 1) * (sigma_2 / sigma_1) ** 2
+    return Statement(
+        id="block-small-scale",
+        title="As alpha -> 0 the second singular value falls like alpha^L and the stable rank tends to 1",
+        source=shin_yun("Corollary of Theorem 3.3"),
+        parameters=family_domain(
+            depths=(3, 8), scales=("1e-6", "1e-4"), ms=("1.1", "20"), sizes=(1, 3), most_blocks=10
+        ),
+        observables={
+            sigma_1: LIMIT_OBSERVABLES[sigma_1],
+            sigma_2: LIMIT_OBSERVABLES[sigma_2],
+            sigma_half: "sigma_2 at half the scale",
+        },
+        clauses=(
+            Clause(
+                "law",
+                "sigma_2/((s alpha)^L K^(-q)) -> 1 with a relative error of order alpha^(L-2); judged by the order "
+                "measured between alpha and alpha/2, to 1/50",
+                sp.Le(sp.Abs(order - (depth - 2)), sp.Rational(1, 50)),
+            ),
+            Clause(
+                "bound",
+                "|sigma_2/law - 1| <= q (s w*)^(-1/q) (s alpha)^(L-2)/K",
+                sp.Le(error, theory.small_scale_bound),
+            ),
+            Clause(
+                "rank-one",
+                "stable rank - 1 <= (n-1) (law/(s w*))^2",
+                sp.Le(excess, (blocks - 1) * (law / (block_size * value)) ** 2),
+            ),
+        ),
+        checks=(
+            Evaluation(("law", "bound", "rank-one"), _two_scales, "explicit bound and measured order of the error"),
+            Falsification(("bound", "rank-one", "law"), _two_scales, "certified sigma_2", digits=40),
+            Symbolic(
+                ("law", "bound", "rank-one"),
+                lambda: [theory.small_scale_derivation({"law": law, "bound": theory.small_scale_bound})],
+            ),
+        ),
+        mutants=(
+            Mutant("exponent-L-plus-1", "exponent L + 1", lambda: block_small_scale(law * block_size * alpha)),
+            Mutant(
+                "K-without-blocks",
+                "K without (n-1)",
+                lambda: block_small_scale(
+                    (block_size * alpha) ** depth
+                    * ((1 - 1 / m) ** (2 - depth) - (1 + 1 / m) ** (2 - depth)) ** (-limit_exponent)
+                ),
+            ),
+        ),
+    )
+
+
+kernel = sp.Symbol("kernel", real=True)
+ratio_here, ratio_below = sp.symbols("rho(alpha) rho(alpha/10)", real=True)
+coupled, falls = sp.Gt(kernel, 0), sp.Le(ratio_below, ratio_here / 2)
+
+
+def _ratios(point: Point, digits: int) -> Values:
+    """The coupling kernel at t = 0, and sigma_2/sigma_1 at the limit for alpha and alpha/10."""
+    family = family_at(point)
+    here, below = (limit(family_at(scaled), digits) for scaled in (point, point | {alpha: point[alpha] / 10}))
+    return {
+        kernel: coupling_kernel(family),
+        ratio_here: here.rest / here.first,
+        ratio_below: below.rest / below.first,
+    }
+
+
+def block_rank_one_iff_coupled(claim: sp.Basic | None = None, beyond: bool = False) -> Statement:
+    """block-rank-one-iff-coupled, with the claimed relation; `beyond` drops the hypothesis m > 1."""
+    claimed = sp.Equivalent(coupled, falls) if claim is None else claim
+    domain = family_domain(
+        depths=(2, 6), scales=("1e-4", "1e-2"), ms=("1", "20"), infinite_m=True, sizes=(1, 2), most_blocks=5
+    )
+    return Statement(
+        id="block-rank-one-iff-coupled",
+        title="As alpha -> 0 the limit is rank 1 exactly when the dynamics is coupled",
+        source=shin_yun("abstract, claim (b)"),
+        parameters=domain,
+        assumptions=() if beyond else (sp.Gt(m, 1),),
+        observables={
+            kernel: "coupling kernel between two blocks at t = 0",
+            ratio_here: "sigma_2/sigma_1 at alpha",
+            ratio_below: "sigma_2/sigma_1 at alpha/10",
+        },
+        clauses=(
+            Clause("equivalence", "kernel > 0 if and only if sigma_2/sigma_1 falls when alpha does", claimed),
+            Clause("coupled", "the kernel is 0 for all t when L = 2 or m = oo, positive for all t otherwise", None),
+        ),
+        checks=(
+            Evaluation(("equivalence",), _ratios, "exact kernel against certified ratios", digits=30),
+            Falsification(("equivalence",), _ratios, "exact kernel against certified ratios"),
+            Symbolic(("equivalence",), lambda: [theory.rank_one_derivation(_case_table(claimed, beyond))]),
+            Symbolic(("coupled",), lambda: [block_diagonal.kernel_derivation()]),
+        ),
+        mutants=(
+            Mutant(
+                "also-depth-2",
+                "rank 1 for every finite m, also at L = 2",
+                lambda: block_rank_one_iff_coupled(sp.Or(sp.Ge(m, sp.oo), falls)),
+            ),
+            Mutant(
+                "m-equals-1",
+                "hypothesis m > 1 dropped: m = 1, L = 2 is decoupled and rank 1",
+                lambda: block_rank_one_iff_coupled(beyond=True),
+            ),
+        ),
+    )
+
+
+def _case_table(claim: sp.Basic, beyond: bool) -> dict[str, bool]:
+    """Whether the claim is true in each case of the family."""
+    infinite = sp.Ge(m, sp.oo)
+    cases = {
+        "L >= 3, 1 < m < oo": {coupled: True, falls: True, infinite: False},
+        "L = 2, 1 < m < oo": {coupled: False, falls: False, infinite: False},
+        "m = oo": {coupled: False, falls: False, infinite: True},
+    }
+    if beyond:
+        cases["L = 2, m = 1"] = {coupled: False, falls: True, infinite: False}
+    return {
+        case: bool(claim.xreplace({relation: sp.true if held else sp.false for relation, held in facts.items()}))
+        for case, facts in cases.items()
+    }
+
+
+ratio_shallow, ratio_deep = sp.symbols("rho_L rho_{L+1}", positive=True)
+
+
+def _initial_entry_at(layers: sp.Expr) -> sp.Expr:
+    """w(0) at product scale p = (s alpha)^L and the given depth."""
+    spread = (1 + (blocks - 1) / m) ** layers + (blocks - 1) * (1 - 1 / m) ** layers
+    return product_scale * spread / (blocks * block_size)
+
+
+def _ratios_at_equal_scale(scaled: bool) -> Callable[[Point, int], Values]:
+    """The limit's ratio at depths L and L + 1, at equal (s alpha)^L if `scaled`, at equal alpha^L otherwise."""
+
+    def observe(point: Point, digits: int) -> Values:
+        def ratio(layers: int) -> Any:
+            scale = Fraction(point[product_scale]) / point[block_size] ** (layers if scaled else point[depth])
+            return ratio_at_product_scale(
+                layers, point[blocks], point[block_size], point[value], scale, point[m], digits
+            )
+
+        return {ratio_shallow: ratio(point[depth]), ratio_deep: ratio(point[depth] + 1)}
+
+    return observe
+
+
+def depth_strengthens_bias(hypothesis: bool = True, scaled: bool = True) -> Statement:
+    """depth-strengthens-bias.
+
+    `hypothesis`: w(0) <= w* is assumed at both depths; `scaled`: the product scale is (s alpha)^L, not alpha^L.
+    """
+    grown = 1 if scaled else block_size
+    below = (
+        sp.Le(_initial_entry_at(depth), value),
+        sp.Le(grown * _initial_entry_at(depth + 1), value),
+    )
+    observe = _ratios_at_equal_scale(scaled)
+    return Statement(
+        id="depth-strengthens-bias",
+        title="At equal product scale, one more layer lowers the limit's second singular value",
+        source=shin_yun("Figure 2, sharpened", Provenance.NEW),
+        parameters=Parameters(
+            (
+                IntegerRange(depth, 2, 8),
+                IntegerRange(blocks, 2, 20),
+                IntegerRange(block_size, 1, 3),
+                RealRange(value, Fraction("0.1"), Fraction(10)),
+                RealRange(product_scale, Fraction("1e-8"), Fraction(1)),
+                RealRange(m, Fraction("1.05"), Fraction(100)),
+            )
+        ),
+        assumptions=below if hypothesis else (),
+        observables={
+            ratio_shallow: "sigma_2/sigma_1 at depth L",
+            ratio_deep: "sigma_2/sigma_1 at depth L + 1 and the same p = (s alpha)^L",
+        },
+        clauses=(Clause("stronger", "sigma_2/sigma_1 is smaller at depth L + 1", sp.Lt(ratio_deep, ratio_shallow)),),
+        checks=(
+            Evaluation(("stronger",), observe, "certified ratios", digits=30),
+            Falsification(("stronger",), observe, "certified ratios"),
+        ),
+        mutants=(
+            Mutant("no-hypothesis", "hypothesis w(0) <= w* dropped", lambda: depth_strengthens_bias(hypothesis=False)),
+            Mutant(
+                "blocks-unscaled",
+                "equal alpha^L in place of (s alpha)^L: false for blocks of size s >= 2, though w(0) <= w*",
+                lambda: depth_strengthens_bias(scaled=False),
+            ),
+        ),
+    )
+
+
+STATEMENTS: tuple[Callable[[], Statement], ...] = (
+    block_small_scale,
+    block_rank_one_iff_coupled,
+    depth_strengthens_bias,
+)

@@ -1,0 +1,127 @@
+"""Domains and observations shared by the statements on the block-diagonal family."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import arb
+
+from numerics.block_diagonal import BlockFamily, initial_layers, problem
+from numerics.block_trajectory import spectrum_at
+from numerics.gradient_flow import FlowLimit, GradientFlow, flow_limit
+from theory import symbols
+from theory.symbols import alpha, block_size, blocks, depth, m, sigma_1, sigma_2, value
+from verification.checks import Observation
+from verification.evidence import Series
+from verification.parameters import IntegerRange, Parameters, Point, RealRange
+
+sigma_n = sp.Symbol("sigma_n", nonnegative=True)
+
+
+def family_domain(
+    *,
+    depths: tuple[int, int] = (3, 12),
+    sizes: tuple[int, int] = (1, 4),
+    scales: tuple[str, str] = ("1e-6", "10"),
+    ms: tuple[str, str] = ("1.01", "1000"),
+    infinite_m: bool = False,
+    most_blocks: int = 12,
+) -> Parameters:
+    """The parameters (L, n, s, w*, alpha, m) of the family, in the stated ranges."""
+    return Parameters(
+        (
+            IntegerRange(depth, *depths),
+            IntegerRange(blocks, 2, most_blocks),
+            IntegerRange(block_size, *sizes),
+            RealRange(value, Fraction("0.1"), Fraction(10)),
+            RealRange(alpha, Fraction(scales[0]), Fraction(scales[1])),
+            RealRange(m, Fraction(ms[0]), Fraction(ms[1]), infinity=infinite_m),
+        )
+    )
+
+
+def flow_domain(depths: tuple[int, int] = (3, 5), *, infinite_m: bool = False) -> Parameters:
+    """The part of the family that float64 flows resolve: small matrices, sigma_2 well above rounding."""
+    return Parameters(
+        (
+            IntegerRange(depth, *depths),
+            IntegerRange(blocks, 2, 3),
+            IntegerRange(block_size, 1, 2),
+            RealRange(value, Fraction("0.5"), Fraction(2)),
+            RealRange(alpha, Fraction("0.15"), Fraction("0.9")),
+            RealRange(m, Fraction("1.5"), Fraction(20), infinity=infinite_m),
+        )
+    )
+
+
+def family_at(point: Point) -> BlockFamily:
+    """The member of the family at a point."""
+    return BlockFamily(*(point[symbol] for symbol in (depth, blocks, block_size, value, alpha, m)))
+
+
+def measured(number: float, error: float) -> arb:
+    """A float with an error estimate, as a ball (heuristic radius)."""
+    return arb(float(number), float(error))
+
+
+def flow_spectrum(limit: FlowLimit, family: BlockFamily) -> dict[sp.Symbol, Any]:
+    """sigma_1, sigma_2 and sigma_n of the flow's limit, as wide as its error estimate."""
+    found = limit.singular_values
+    return {
+        sigma_1: measured(found[0], limit.error),
+        sigma_2: measured(found[1], limit.error),
+        sigma_n: measured(found[family.blocks - 1], limit.error),
+    }
+
+
+def limit_of_flow(point: Point) -> FlowLimit:
+    """W(oo) of the full d x d matrix flow at a point."""
+    family = family_at(point)
+    return flow_limit(problem(family), initial_layers(family))
+
+
+def observe_flow_limit(point: Point) -> Observation:
+    """One trajectory of the full matrix flow: its limit spectrum, and the picture of its singular values."""
+    limit = limit_of_flow(point)
+    family = family_at(point)
+    return Observation([flow_spectrum(limit, family)], limit.flow.reason, spectrum_series(family, limit.flow))
+
+
+def observe_flow(point: Point, _digits: int) -> Mapping[sp.Symbol, Any]:
+    """The same as observables for a falsification; balls of infinite radius where the flow did not converge."""
+    return flow_spectrum(limit_of_flow(point), family_at(point))
+
+
+def observed_entries(flow: GradientFlow, family: BlockFamily) -> np.ndarray:
+    """Mean observed entry at every time of a trajectory."""
+    products = flow.layers[0]
+    for layer in flow.layers[1:]:
+        products = layer @ products
+    return products[:, flow.problem.mask].mean(axis=1)
+
+
+def spectrum_series(family: BlockFamily, flow: GradientFlow) -> Series:
+    """Singular values against time, measured and predicted from the closed form at the same observed entry."""
+    entries = observed_entries(flow, family)
+    first, rest = spectrum_at(family, entries)
+    x = tuple(flow.times)
+    return Series(
+        title=str(family),
+        axis="time t",
+        quantity="singular values of W(t)",
+        measured={
+            "sigma_1": (x, tuple(flow.singular_values[:, 0])),
+            "sigma_2": (x, tuple(flow.singular_values[:, 1])),
+        },
+        predicted={"sigma_1": (x, tuple(first)), "sigma_2": (x, tuple(rest))},
+    )
+
+
+LIMIT_OBSERVABLES = {
+    sigma_1: "largest singular value of W(oo)",
+    sigma_2: "second singular value of W(oo)",
+    sigma_n: "n-th singular value of W(oo)",
+}
+Z_OBSERVABLE = {symbols.z: "sigma_1^(-1/q), the root of F"}

@@ -1,0 +1,73 @@
+"""Trajectory check: integrated gradient flow against the claim, within the flow's own error estimate."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from numerics.balls import precision
+from numerics.gradient_flow import StopReason
+from verification.budget import Budget
+from verification.checks.tally import Tally
+from verification.claim import Truth
+from verification.evidence import Evidence, Series, clause_text
+from verification.parameters import Parameters, Point
+from verification.statement import Statement
+
+_BITS = 96
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one trajectory showed: values at one or more moments, why it stopped, and curves for a picture.
+
+    The values are balls whose radius is the trajectory's error estimate (heuristic).
+    """
+
+    snapshots: Sequence[Mapping[sp.Symbol, Any]]
+    stopped: StopReason
+    series: Series | None = None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Judge the clauses on integrated flows.
+
+    Heuristic: the balls are as wide as the flow's error estimate, and `digits` of them must be narrow for an equation
+    to count as agreement. A flow that did not converge is counted as open, never compared.
+    """
+
+    clauses: tuple[str, ...]
+    observe: Callable[[Point], Observation]
+    method: str
+    domain: Parameters
+    digits: int = 6
+    kind: str = "trajectory"
+
+    def run(self, statement: Statement, budget: Budget) -> Evidence:
+        """Stops at the first counterexample."""
+        tally = Tally(self.digits, _BITS)
+        claims = statement.claims(self.clauses)
+        series: list[Series] = []
+        with precision(_BITS):
+            for point in self.domain.grid(budget.trajectories):
+                if statement.admits(point) is not Truth.TRUE:
+                    continue
+                seen = self.observe(point)
+                if seen.series is not None:
+                    series.append(seen.series)
+                if seen.stopped is not StopReason.CONVERGED:
+                    tally.skipped += 1
+                    continue
+                truths = [tally.judge(claims, point, {**point, **values}).truth for values in seen.snapshots]
+                if Truth.FALSE in truths:
+                    break
+        return tally.evidence(
+            self.kind,
+            self.clauses,
+            f"{self.method}: {clause_text(self.clauses)} hold within the flow's own error estimate",
+            "tighten the flow's relative_tolerance, or raise its max_steps",
+            domain=str(self.domain),
+            series=tuple(series[:2]),
+        )

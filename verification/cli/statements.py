@@ -1,0 +1,96 @@
+"""`rankproof list` and `rankproof show ID`."""
+
+import click
+import sympy as sp
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from theory.derivation import Kind, Step
+from verification import catalogue
+from verification.checks import Symbolic
+from verification.statement import Statement
+
+_MARKS = {Kind.IDENTITY: "=", Kind.SIGN: ">", Kind.DEFINITION: ":=", Kind.ARGUMENT: "*"}
+_PRETTY_COLUMNS = 96
+
+
+@click.command("list")
+def list_statements() -> None:
+    """List the statements of the catalogue."""
+    console = Console(soft_wrap=not _terminal())
+    if not _terminal():
+        for statement in map(catalogue.statement, catalogue.ids()):
+            click.echo(f"{statement.id}\t{statement.source.provenance}\t{statement.title}")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "provenance", "statement"):
+        table.add_column(column, no_wrap=column != "statement")
+    for statement in map(catalogue.statement, catalogue.ids()):
+        table.add_row(statement.id, str(statement.source.provenance), statement.title)
+    console.print(table)
+
+
+@click.command()
+@click.argument("statement_id", metavar="ID")
+def show(statement_id: str) -> None:
+    """Show a statement: what it claims, its derivation step by step, its checks and its mutants."""
+    statement = catalogue.statement(statement_id)
+    console = Console(highlight=False, soft_wrap=not _terminal())
+    console.print(f"[bold]{statement.id}[/bold]  {escape(statement.title)}")
+    console.print(f"Source      {escape(str(statement.source))}")
+    console.print(f"Domain      {escape(str(statement.parameters))}")
+    for assumption in statement.assumptions:
+        console.print(f"Assumes     {escape(str(assumption))}")
+    for granted in statement.granted:
+        console.print(f"Granted     {escape(granted)}")
+    for symbol, meaning in (statement.observables or {}).items():
+        console.print(f"Observable  {escape(str(symbol))}: {escape(meaning)}")
+    for clause in statement.clauses:
+        console.print(f"\n[bold]{clause.name}[/bold]  {escape(clause.text)}")
+        if clause.claim is not None:
+            _formula(console, clause.claim)
+    _derivations(console, statement)
+    console.print("\n[bold]Checks[/bold]")
+    for check in statement.checks:
+        console.print(f"  {check.kind:14} {', '.join(check.clauses)}")
+    console.print("\n[bold]Mutants[/bold] (false variants that the checks must refute)")
+    for mutant in statement.mutants:
+        console.print(f"  {mutant.id:22} {escape(mutant.text)}")
+    console.print(f"\nVerify with: rankproof verify {statement.id}")
+
+
+def _derivations(console: Console, statement: Statement) -> None:
+    for check in statement.checks:
+        if not isinstance(check, Symbolic):
+            continue
+        for derivation in check.derive():
+            if derivation.sizes:
+                console.print(f"  carried out at {', '.join(derivation.sizes)}: {len(derivation.steps)} steps")
+                continue
+            console.print(f"\n[bold]Derivation[/bold] of {', '.join(derivation.clauses)}")
+            for number, step in enumerate(derivation.steps, 1):
+                _step(console, number, step)
+    console.print(
+        "  (= reduced by SymPy, > sign decided by SymPy, := definition, * named theorem, not checked by SymPy)"
+    )
+
+
+def _step(console: Console, number: int, step: Step) -> None:
+    open_mark = "" if step.holds else "  [red]NOT REDUCED[/red]"
+    console.print(f" {number:2}. {_MARKS[step.kind]:2} {escape(step.text)}{open_mark}")
+    if step.relation is not None:
+        _formula(console, step.relation)
+
+
+def _formula(console: Console, expression: sp.Basic) -> None:
+    """The formula in two dimensions where it fits, on one line where it does not."""
+    drawn = sp.pretty(expression, use_unicode=True, wrap_line=False)
+    if max(map(len, drawn.splitlines())) > _PRETTY_COLUMNS:
+        drawn = str(expression)
+    for line in drawn.splitlines():
+        console.print(escape(f"        {line}"), no_wrap=True, crop=False, overflow="ignore")
+
+
+def _terminal() -> bool:
+    return Console().is_terminal

@@ -1,0 +1,86 @@
+"""Evidence: what one check found, as plain data that travels between processes and into JSON."""
+
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from numerics.curves import versions
+from verification.verdict import Verdict
+
+
+@cache
+def environment() -> str:
+    """Versions of Python and of what the numbers depend on, as one line."""
+    return f"python {platform.python_version()}, {versions()}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Curves for a picture: measured values over a prediction, each as (abscissae, ordinates)."""
+
+    title: str
+    axis: str
+    quantity: str
+    measured: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    predicted: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The outcome of one check.
+
+    worst_residual: the largest relative residual met (None where there is none), at `worst_point`; points: how many
+    points were judged; digits: proven by the comparison; bits: working precision; witness: a counterexample;
+    remedy: which knob to turn when undecided; samples: residual per point, for the report.
+    """
+
+    kind: str
+    clauses: tuple[str, ...]
+    verdict: Verdict
+    summary: str
+    worst_residual: float | None = None
+    worst_point: dict[str, str] | None = None
+    points: int = 0
+    digits: int | None = None
+    bits: int | None = None
+    seed: int | None = None
+    seconds: float = 0.0
+    witness: dict[str, str] | None = None
+    remedy: str | None = None
+    domain: str | None = None
+    rests_on: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    samples: tuple[float, ...] = ()
+    series: tuple[Series, ...] = ()
+    versions: str = field(default_factory=environment)
+
+    def to_json(self) -> dict[str, object]:
+        """The evidence without its pictures; keys are a contract."""
+        return {
+            "kind": self.kind,
+            "clauses": list(self.clauses),
+            "verdict": str(self.verdict),
+            "summary": self.summary,
+            "worst_residual": self.worst_residual
+            if self.worst_residual is not None and math.isfinite(self.worst_residual)
+            else None,
+            "worst_point": self.worst_point,
+            "points": self.points,
+            "digits": self.digits,
+            "precision": self.bits,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+            "witness": self.witness,
+            "remedy": self.remedy,
+            "domain": self.domain,
+            "rests_on": list(self.rests_on),
+            "sizes": list(self.sizes),
+            "versions": self.versions,
+        }
+
+
+def clause_text(clauses: Sequence[str]) -> str:
+    """Clauses as one phrase."""
+    return ", ".join(clauses)

@@ -1,0 +1,185 @@
+"""Pictures: limit curves, trajectories over predictions, residuals. Colour-blind safe, readable in black and white."""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from verification.evidence import Evidence, Series
+
+# Okabe & Ito 2008, without yellow: distinguishable under all common colour deficiencies and in print.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_SMALLEST = -300.0  # log10 of the smallest value drawn on a logarithmic float64 axis
+_STYLE: Any = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "savefig.dpi": 200,
+}
+_NAMES = {"sigma_1": r"$\sigma_1$", "sigma_2": r"$\sigma_2$"}
+
+
+def curves_figure(dataset: xr.Dataset, against: str) -> Figure:
+    """One panel per m, a colour and marker per depth, sigma_1 solid and the other modes dashed, both axes logarithmic.
+
+    `against` is "alpha" or "product-scale"; the latter shows the scales that every depth covers. Modes that are exactly
+    zero are not drawn; the caption says so.
+    """
+    ms, depths = dataset["m"].values, dataset["depth"].values
+    drawn = dataset["log10_singular_value"]
+    finite = drawn.values[np.isfinite(drawn.values)]
+    extreme = bool(finite.size and finite.min() < _SMALLEST)
+    columns = min(3, len(ms))
+    rows = math.ceil(len(ms) / columns)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.2 * columns + 0.6, 2.7 * rows + 1.1), layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, (j, m) in zip(panels.flat, enumerate(ms), strict=False):
+            for i, _ in enumerate(depths):
+                x = dataset["alpha"].values if against == "alpha" else dataset["product_scale"].values[i]
+                for mode, _ in enumerate(dataset["mode"].values):
+                    _curve(axes, x, drawn.values[i, j, :, mode], i, dashed=mode > 0, extreme=extreme)
+            shown = r"\infty" if math.isinf(m) else format(m, "g")
+            axes.set_title(f"$m = {shown}$", fontsize=9)
+            axes.set_xscale("log")
+            if against == "product-scale":
+                axes.set_xlim(_common_scales(dataset))
+            if extreme:
+                axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+                axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"$10^{{{int(y)}}}$"))
+            else:
+                axes.set_yscale("log")
+        for axes in panels.flat[len(ms) :]:
+            axes.set_visible(False)
+        figure.supxlabel(r"layer scale $\alpha$" if against == "alpha" else r"product scale $\alpha^L$", fontsize=9)
+        figure.supylabel(r"singular values of $W(\infty)$", fontsize=9)
+        _curves_legend(figure, dataset)
+        figure.suptitle(_caption(dataset), fontsize=8)
+    return figure
+
+
+def _common_scales(dataset: xr.Dataset) -> tuple[float, float] | None:
+    """The product scales that every depth covers; None (let the axis decide) where there are none."""
+    scales = dataset["product_scale"].values
+    low, high = float(scales.min(axis=1).max()), float(scales.max(axis=1).min())
+    return (low, high) if 0 < low < high else None
+
+
+def _curve(axes: Axes, x: np.ndarray, logs: np.ndarray, index: int, *, dashed: bool, extreme: bool) -> None:
+    shown = np.isfinite(logs) & (x > 0)
+    if not shown.any():
+        return
+    colour, marker = _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)]
+    axes.plot(
+        x[shown],
+        logs[shown] if extreme else 10 ** logs[shown],
+        color=colour,
+        linestyle="--" if dashed else "-",
+        linewidth=1.3,
+        marker=marker,
+        markersize=3.5,
+        markevery=(0.03 * (index + 1), 0.25),
+    )
+
+
+def _curves_legend(figure: Figure, dataset: xr.Dataset) -> None:
+    handles = [
+        Line2D([], [], color=_COLOURS[i % 7], marker=_MARKERS[i % 7], markersize=3.5, label=f"$L = {depth}$")
+        for i, depth in enumerate(dataset["depth"].values)
+    ]
+    names = dataset["mode"].values
+    handles.append(Line2D([], [], color="0.3", linestyle="-", label=r"$\sigma_1$"))
+    if len(names) > 1:
+        span = str(names[1]).replace("..", r"},\ldots,\sigma_{")
+        handles.append(Line2D([], [], color="0.3", linestyle="--", label=rf"$\sigma_{{{span}}}$"))
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+
+
+def _caption(dataset: xr.Dataset) -> str:
+    attributes = dataset.attrs
+    size = attributes["blocks"] * attributes["block_size"]
+    text = (
+        f"Limit of the block-diagonal flow: $n = {attributes['blocks']}$ blocks of size "
+        f"$s = {attributes['block_size']}$ ($d = {size}$), $w^* = {attributes['value']}$; {attributes['evidence']}"
+    )
+    if attributes["block_size"] > 1:
+        text += f"\n$\\sigma_{{{attributes['blocks'] + 1}}},\\ldots,\\sigma_{{{size}}} = 0$ are not drawn"
+    return text
+
+
+def series_figure(series: Series) -> Figure:
+    """Measured values (markers) over the prediction (lines)."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 2.9), layout="constrained")
+        axes = figure.subplots()
+        for index, (name, (x, y)) in enumerate(series.predicted.items()):
+            label = f"{_NAMES.get(name, name)} predicted"
+            axes.plot(x, y, color=_COLOURS[index], linewidth=1.3, linestyle="-" if index == 0 else "--", label=label)
+        for index, (name, (x, y)) in enumerate(series.measured.items()):
+            label = f"{_NAMES.get(name, name)} flow"
+            axes.plot(
+                x,
+                y,
+                linestyle="none",
+                marker=_MARKERS[index],
+                markersize=3.5,
+                mfc="none",
+                color=_COLOURS[index],
+                label=label,
+            )
+        axes.set_xlabel(series.axis.replace("time t", "time $t$"))
+        axes.set_ylabel(series.quantity.replace("W(t)", "$W(t)$"))
+        axes.set_yscale("log")
+        axes.set_title(series.title, fontsize=8)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def residual_figure(evidence: Sequence[Evidence]) -> Figure | None:
+    """Relative residual at every judged point, one row per check; None when there is nothing to draw."""
+    rows = [one for one in evidence if any(sample > 0 for sample in one.samples)]
+    if not rows:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 0.9 + 0.45 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        for index, one in enumerate(rows):
+            samples = np.array([sample for sample in one.samples if sample > 0])
+            offsets = 0.28 * (np.modf(np.arange(samples.size) * 0.618034)[0] - 0.5)
+            axes.plot(samples, index + offsets, ".", markersize=2.5, color=_COLOURS[index % len(_COLOURS)], alpha=0.6)
+        axes.set_yticks(range(len(rows)), [one.kind for one in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xscale("log")
+        axes.set_xlabel("relative residual at each point (zeros not drawn)")
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the path's ending, without a time stamp."""
+    metadata = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix.lower()]
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": "rankproof"}):
+        figure.savefig(path, metadata=metadata)
+
+
+def inline_svg(figure: Figure, name: str) -> str:
+    """The figure as an SVG element for a page; `name` keeps identifiers of different figures apart."""
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name, "savefig.transparent": True}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from numerics.errors import ArgumentError
+
+
+def require_writable(argument: str, path: Path) -> None:
+    """Raise ArgumentError unless a file can be put at `path`; leaves nothing behind."""
+    if path.is_dir():
+        raise ArgumentError(argument, path, "a file name; it is a directory")
+    folder = path.parent
+    if not folder.is_dir():
+        raise ArgumentError(argument, path, "in an existing directory")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ArgumentError(argument, path, f"writable ({error.strerror})") from None
+
+
+def require_directory(argument: str, path: Path) -> None:
+    """Create the directory if needed; raise ArgumentError when that is impossible or it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(argument, path, f"a directory that can be made ({error.strerror})") from None
+    require_writable(argument, path / "index.html")
+
+
+@contextmanager
+def whole_file(argument: str, path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that is renamed to it when the block ends well, and removed when it does not.
+
+    The temporary name keeps the ending, so that writers which look at it work. Raises ArgumentError.
+    """
+    require_writable(argument, path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise ArgumentError(argument, path, f"writable ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,171 @@
+"""Parameters, declared once: symbols, a Hypothesis strategy, an Arb box, a grid and the membership predicate.
+
+All values are exact: integers, fractions with short decimal expansions, or infinity where it is legal.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+from hypothesis import strategies as st
+
+from numerics.exact import Exact, shown
+from verification.errors import StatementError
+
+Point = dict[sp.Symbol, Any]  # int | Fraction | infinity
+
+
+@dataclass(frozen=True)
+class IntegerRange:
+    """Integers low..high."""
+
+    symbol: sp.Symbol
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise StatementError(f"{self.symbol}: the range {self.low}..{self.high} is empty; low must not exceed high")
+
+    def strategy(self) -> st.SearchStrategy[int]:
+        """Uniform, shrinking towards low."""
+        return st.integers(self.low, self.high)
+
+    def at(self, fraction: float) -> int:
+        """The value at a fraction in [0, 1) of the range."""
+        return self.low + int(fraction * (self.high - self.low + 1))
+
+    def contains(self, value: Any) -> bool:
+        """True for integers low..high."""
+        return isinstance(value, int) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{self.symbol} = {self.low}"
+        return f"{self.symbol} = {self.low}..{self.high}"
+
+
+@dataclass(frozen=True)
+class RealRange:
+    """Reals between low and high, drawn with three significant digits on a logarithmic scale.
+
+    `infinity` adds the value oo. Bounds are exact and positive; both belong to the range.
+    """
+
+    symbol: sp.Symbol
+    low: Fraction
+    high: Fraction
+    infinity: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", Fraction(self.low))
+        object.__setattr__(self, "high", Fraction(self.high))
+        if not 0 < self.low <= self.high:
+            bounds = f"[{shown(self.low)}, {shown(self.high)}]"
+            raise StatementError(f"{self.symbol}: {bounds} is not a range of positive numbers with low <= high")
+
+    def strategy(self) -> st.SearchStrategy[Exact]:
+        """Three significant digits, log-uniform in the exponent, shrinking towards round numbers near 1."""
+        exponents = st.integers(math.floor(_log10(self.low)), math.floor(_log10(self.high)))
+        finite = st.builds(self._rounded, st.integers(100, 999), exponents)
+        return finite | st.just(math.inf) if self.infinity else finite
+
+    def _rounded(self, digits: int, exponent: int) -> Fraction:
+        return min(self.high, max(self.low, digits * Fraction(10) ** (exponent - 2)))
+
+    def at(self, fraction: float) -> Exact:
+        """The value at a fraction in [0, 1) of the logarithmic range; the top tenth is oo where oo is legal."""
+        if self.infinity:
+            if fraction >= 0.9:
+                return math.inf
+            fraction /= 0.9
+        low, high = _log10(self.low), _log10(self.high)
+        exponent = math.floor(low + fraction * (high - low))
+        return self._rounded(round(100 * 10 ** (low + fraction * (high - low) - exponent)), exponent)
+
+    def contains(self, value: Any) -> bool:
+        """True for exact numbers in [low, high], and for oo where it is legal."""
+        if isinstance(value, float):
+            return self.infinity and value == math.inf
+        return isinstance(value, (int, Fraction)) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if self.low == self.high and not self.infinity:
+            return f"{self.symbol} = {shown(self.low)}"
+        return f"{self.symbol} in [{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
+
+
+Range = IntegerRange | RealRange
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A domain: one range per symbol. Raises StatementError for none or repeated symbols."""
+
+    ranges: tuple[Range, ...]
+
+    def __post_init__(self) -> None:
+        symbols = [one.symbol for one in self.ranges]
+        if not symbols:
+            raise StatementError("parameters: none declared; declare at least one range")
+        for symbol in symbols:
+            if symbols.count(symbol) > 1:
+                raise StatementError(f"parameters: {symbol} is declared twice; declare each symbol once")
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """The declared symbols, in order."""
+        return tuple(one.symbol for one in self.ranges)
+
+    def strategy(self) -> st.SearchStrategy[Point]:
+        """Points of the domain."""
+        return st.fixed_dictionaries({one.symbol: one.strategy() for one in self.ranges})
+
+    def contains(self, point: Mapping[sp.Symbol, Any]) -> bool:
+        """True when every declared symbol has a value in its range."""
+        return all(one.symbol in point and one.contains(point[one.symbol]) for one in self.ranges)
+
+    def grid(self, count: int) -> Iterator[Point]:
+        """At most `count` different points spread evenly over the domain.
+
+        A Kronecker sequence of the generalised golden ratio, without repetitions: deterministic, and a shorter grid is
+        the beginning of a longer one.
+        """
+        size = len(self.ranges)
+        ratio = 2.0
+        for _ in range(60):
+            ratio = (1 + ratio) ** (1 / (size + 1))
+        seen = set()
+        for index in range(1, count + 1):
+            point = tuple(one.at((0.5 + index * ratio ** -(axis + 1)) % 1.0) for axis, one in enumerate(self.ranges))
+            if point not in seen:
+                seen.add(point)
+                yield dict(zip(self.symbols, point, strict=True))
+
+    def restricted(self, *ranges: Range) -> "Parameters":
+        """The same domain with some ranges replaced."""
+        new = {one.symbol: one for one in ranges}
+        unknown = set(new) - set(self.symbols)
+        if unknown:
+            raise StatementError(
+                f"parameters: {sorted(map(str, unknown))} is not declared; restrict declared symbols only"
+            )
+        return Parameters(tuple(new.get(one.symbol, one) for one in self.ranges))
+
+    def __str__(self) -> str:
+        return ", ".join(str(one) for one in self.ranges)
+
+
+def point_text(point: Mapping[sp.Symbol, Any]) -> dict[str, str]:
+    """The point as exact text, in the order of its symbols."""
+    return {
+        str(symbol): shown(value) if isinstance(value, (int, Fraction, float)) else str(value)
+        for symbol, value in point.items()
+    }
+
+
+def _log10(number: Fraction) -> float:
+    return math.log10(number.numerator) - math.log10(number.denominator)

@@ -1,0 +1,157 @@
+"""Run the checks of statements and of their mutants, in one process or several; results do not depend on which."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+from verification import catalogue
+from verification.budget import Budget
+from verification.evidence import Evidence
+from verification.statement import Check, Statement
+from verification.verdict import Verdict, combine
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check of a statement (`check` is its index), or all checks of one of its mutants."""
+
+    statement: str
+    check: int | None = None
+    mutant: int | None = None
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """What became of a false variant; anything but REFUTED fails the run."""
+
+    id: str
+    text: str
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def refuted(self) -> bool:
+        """True when the mutant was caught."""
+        return self.verdict is Verdict.REFUTED
+
+
+@dataclass(frozen=True)
+class StatementResult:
+    """The evidence for one statement, its combined verdict, and its mutants."""
+
+    statement: Statement
+    verdict: Verdict
+    evidence: tuple[Evidence, ...]
+    mutants: tuple[MutantResult, ...]
+
+    @property
+    def failed(self) -> bool:
+        """True when the run must exit with 1: a failing verdict or a surviving mutant."""
+        return self.verdict.failed or not all(mutant.refuted for mutant in self.mutants)
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds of the checks, mutants included."""
+        return sum(one.seconds for one in self.evidence) + sum(
+            one.seconds for mutant in self.mutants for one in mutant.evidence
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The JSON object of DESIGN.md; keys are a contract."""
+        return {
+            "id": self.statement.id,
+            "title": self.statement.title,
+            "source": str(self.statement.source),
+            "provenance": str(self.statement.source.provenance),
+            "verdict": str(self.verdict),
+            "checks": [one.to_json() for one in self.evidence],
+            "mutants": [
+                {
+                    "id": mutant.id,
+                    "text": mutant.text,
+                    "verdict": str(mutant.verdict),
+                    "witness": next((one.witness for one in mutant.evidence if one.witness), None),
+                }
+                for mutant in self.mutants
+            ],
+        }
+
+
+def tasks(statement: Statement) -> list[Task]:
+    """The independent pieces of work of one statement."""
+    return [Task(statement.id, check=index) for index in range(len(statement.checks))] + [
+        Task(statement.id, mutant=index) for index in range(len(statement.mutants))
+    ]
+
+
+def run_check(statement: Statement, check: Check, budget: Budget) -> Evidence:
+    """One check, timed; an exception inside it becomes evidence of verdict ERROR."""
+    begin = time.perf_counter()
+    try:
+        evidence = check.run(statement, budget)
+    except Exception as error:  # a check of any kind may fail in any way; the run must say so and go on
+        evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{type(error).__name__}: {error}")
+    return replace(evidence, seconds=time.perf_counter() - begin)
+
+
+def run_mutant(statement: Statement, index: int, budget: Budget) -> MutantResult:
+    """The checks of a mutant, stopping at the first that refutes it."""
+    mutant = statement.mutants[index]
+    variant = mutant.build()
+    evidence: list[Evidence] = []
+    for number, check in enumerate(variant.checks):
+        evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number))))
+        if evidence[-1].verdict is Verdict.REFUTED:
+            break
+    verdict = combine(variant.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    return MutantResult(mutant.id, mutant.text, verdict, tuple(evidence))
+
+
+def perform(task: Task, budget: Budget) -> Evidence | MutantResult:
+    """Carry out one task of the catalogue; runs in a worker process."""
+    statement = catalogue.statement(task.statement)
+    if task.mutant is not None:
+        return run_mutant(statement, task.mutant, budget)
+    if task.check is None:
+        raise ValueError("task: neither a check nor a mutant is not a task; name one of them")
+    return run_check(statement, statement.checks[task.check], budget.for_task(statement.id, str(task.check)))
+
+
+def verify(
+    ids: Sequence[str], budget: Budget, *, jobs: int, progress: Callable[[Task], None] = lambda task: None
+) -> Iterator[StatementResult]:
+    """Verify statements of the catalogue, yielding each as soon as all of its tasks are done.
+
+    `progress` is called after every task. The results do not depend on `jobs`: every task has its own seed.
+    """
+    statements = {statement_id: catalogue.statement(statement_id) for statement_id in ids}
+    work = [task for statement in statements.values() for task in tasks(statement)]
+    done: dict[Task, Evidence | MutantResult] = {}
+    left = {statement_id: len(tasks(statement)) for statement_id, statement in statements.items()}
+    for task, outcome in _outcomes(work, budget, jobs):
+        done[task] = outcome
+        left[task.statement] -= 1
+        progress(task)
+        if not left[task.statement]:
+            yield _gather(statements[task.statement], done)
+
+
+def _outcomes(work: Sequence[Task], budget: Budget, jobs: int) -> Iterator[tuple[Task, Evidence | MutantResult]]:
+    if jobs == 1:
+        for task in work:
+            yield task, perform(task, budget)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(perform, task, budget): task for task in work}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult]) -> StatementResult:
+    outcomes = [done[task] for task in tasks(statement)]
+    evidence = tuple(one for one in outcomes if isinstance(one, Evidence))
+    mutants = tuple(one for one in outcomes if isinstance(one, MutantResult))
+    verdict = combine(statement.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    return StatementResult(statement, verdict, evidence, mutants)
