@@ -94,7 +94,7 @@ def reduction_derivation(target: Expr) -> Derivation:
     total = sp.Symbol("a", integer=True)
 
     def orthonormal(expression: Expr) -> Expr:
-        return sp.expand(expression).subs(back * embed, 1)
+        return sp.expand(sp.expand(expression).subs(back * embed, 1))
 
     return Derivation(
         ("invariance", "targets"),
@@ -105,13 +105,15 @@ def reduction_derivation(target: Expr) -> Derivation:
             ),
             identity(
                 "The columns of P are orthonormal (different blocks do not overlap)",
-                sp.Sum(1 / block_size, (total, 1, block_size)).doit(),
+                sp.Sum((1 / sp.sqrt(block_size)) ** 2, (total, 1, block_size)),
                 sp.Integer(1),
+                lambda difference: difference.doit(),
             ),
             identity(
-                "so the map X -> P X P^T respects products",
-                orthonormal(embed * first * back * embed * second * back),
+                "that is P^T P = 1, so the map X -> P X P^T respects products",
+                embed * first * back * embed * second * back,
                 embed * first * second * back,
+                orthonormal,
             ),
             identity(
                 "On an observed entry of block i the residual is X_ii/s_i - w*_i, and it is the entry of "
@@ -122,8 +124,9 @@ def reduction_derivation(target: Expr) -> Derivation:
             identity(
                 "Off the diagonal blocks both vanish. The layer gradient B^T R A^T of a block-constant point is "
                 "therefore the image of the reduced one",
-                orthonormal(embed * first * back * embed * core * back * embed * second * back),
+                embed * first * back * embed * core * back * embed * second * back,
                 embed * first * core * second * back,
+                orthonormal,
             ),
             argument(
                 "The map is an isometry, so gradients and time are not rescaled; by uniqueness of solutions "

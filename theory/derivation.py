@@ -5,8 +5,8 @@ A derivation proves something only through its steps, and a step is one of four 
 - an *identity*, whose two sides SymPy reduces to the same expression;
 - a *sign*, which SymPy's assumption system decides;
 - a *definition*, which introduces a name and claims nothing;
-- an *argument*, one named theorem of analysis applied to earlier steps (the intermediate value theorem, say). SymPy
-  does not check these; they are shown to the reader as what the proof rests on.
+- an *argument*, a conclusion from earlier steps by a theorem of analysis (the intermediate value theorem, say) or by
+  counting. SymPy does not check these; they are shown to the reader as what the proof rests on.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Derivation:
 
     @property
     def arguments(self) -> tuple[Step, ...]:
-        """The steps that rest on a named theorem and were not checked by SymPy."""
+        """The steps that SymPy did not check."""
         return tuple(step for step in self.steps if step.kind is Kind.ARGUMENT)
 
 
@@ -99,7 +99,7 @@ def definition(text: str, name: Expr, expression: Expr) -> Step:
 
 
 def argument(text: str, relation: Basic | None = None) -> Step:
-    """A conclusion drawn by a named theorem from the steps above; not checked by SymPy."""
+    """A conclusion drawn from the steps above, by a theorem or by counting; not checked by SymPy."""
     return Step(Kind.ARGUMENT, text, relation, None, True)
 
 

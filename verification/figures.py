@@ -44,21 +44,21 @@ def curves_figure(dataset: xr.Dataset, against: str) -> Figure:
     drawn = dataset["log10_singular_value"]
     finite = drawn.values[np.isfinite(drawn.values)]
     extreme = bool(finite.size and finite.min() < _SMALLEST)
-    columns = min(3, len(ms))
+    window = _common_scales(dataset) if against == "product-scale" else None
+    columns = len(ms) if len(ms) <= 3 else 2 if len(ms) == 4 else 3
     rows = math.ceil(len(ms) / columns)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.2 * columns + 0.6, 2.7 * rows + 1.1), layout="constrained")
+        figure = Figure(figsize=(max(6.4, 3.0 * columns + 1.2), 2.7 * rows + 1.1), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (j, m) in zip(panels.flat, enumerate(ms), strict=False):
             for i, _ in enumerate(depths):
                 x = dataset["alpha"].values if against == "alpha" else dataset["product_scale"].values[i]
+                kept = slice(None) if window is None else (x >= window[0]) & (x <= window[1])
                 for mode, _ in enumerate(dataset["mode"].values):
-                    _curve(axes, x, drawn.values[i, j, :, mode], i, dashed=mode > 0, extreme=extreme)
+                    _curve(axes, x[kept], drawn.values[i, j, kept, mode], i, dashed=mode > 0, extreme=extreme)
             shown = r"\infty" if math.isinf(m) else format(m, "g")
             axes.set_title(f"$m = {shown}$", fontsize=9)
             axes.set_xscale("log")
-            if against == "product-scale":
-                axes.set_xlim(_common_scales(dataset))
             if extreme:
                 axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
                 axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"$10^{{{int(y)}}}$"))
@@ -74,7 +74,7 @@ def curves_figure(dataset: xr.Dataset, against: str) -> Figure:
 
 
 def _common_scales(dataset: xr.Dataset) -> tuple[float, float] | None:
-    """The product scales that every depth covers; None (let the axis decide) where there are none."""
+    """The product scales that every depth covers; None (draw everything) where there are none."""
     scales = dataset["product_scale"].values
     low, high = float(scales.min(axis=1).max()), float(scales.max(axis=1).min())
     return (low, high) if 0 < low < high else None
@@ -111,15 +111,11 @@ def _curves_legend(figure: Figure, dataset: xr.Dataset) -> None:
 
 
 def _caption(dataset: xr.Dataset) -> str:
-    attributes = dataset.attrs
-    size = attributes["blocks"] * attributes["block_size"]
-    text = (
-        f"Limit of the block-diagonal flow: $n = {attributes['blocks']}$ blocks of size "
-        f"$s = {attributes['block_size']}$ ($d = {size}$), $w^* = {attributes['value']}$; {attributes['evidence']}"
-    )
-    if attributes["block_size"] > 1:
-        text += f"\n$\\sigma_{{{attributes['blocks'] + 1}}},\\ldots,\\sigma_{{{size}}} = 0$ are not drawn"
-    return text
+    blocks, block_size = dataset.attrs["blocks"], dataset.attrs["block_size"]
+    size = blocks * block_size
+    setting = f"$n = {blocks}$ blocks of size $s = {block_size}$ ($d = {size}$), $w^* = {dataset.attrs['value']}$"
+    zeros = f"; $\\sigma_{{{blocks + 1}}},\\ldots,\\sigma_{{{size}}} = 0$ not drawn" if block_size > 1 else ""
+    return f"Limit of the block-diagonal flow: {setting}\n{dataset.attrs['evidence']}{zeros}"
 
 
 def series_figure(series: Series) -> Figure:

@@ -53,7 +53,7 @@ def write_report(path: Path, run: dict[str, Any], results: Sequence[StatementRes
 
 
 def _limit_curves(name: str, title: str, block_size: int, ms: tuple[str, ...]) -> dict[str, Any]:
-    dataset = curves([2, 3, 4, 5], ms, blocks=3, block_size=block_size, value="1", alphas=scale_grid("1e-3", "2", 120))
+    dataset = curves([2, 3, 4, 5], ms, blocks=3, block_size=block_size, value="1", alphas=scale_grid("1e-4", "2", 160))
     figure = curves_figure(dataset, "product-scale")
     return {"name": name, "title": title, "svg": Markup(inline_svg(figure, name))}
 
@@ -144,5 +144,5 @@ def formula(expression: sp.Basic) -> Markup:
     """The expression as presentation MathML; very long ones as text in a scrolling line."""
     if sum(1 for _ in sp.preorder_traversal(expression)) > _LARGEST_FORMULA:
         return Markup('<code class="formula">{}</code>').format(str(expression))
-    text = mathml(expression, printer="presentation")
+    text = mathml(expression, printer="presentation").replace("<mo>-</mo>", "<mo>−</mo>")
     return Markup('<math display="block" xmlns="http://www.w3.org/1998/Math/MathML">' + text + "</math>")

@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 
 _MEANING = {
-    Verdict.PROVED: "Every step was reduced by SymPy for symbolic parameters, or applies a theorem that is named.",
+    Verdict.PROVED: "Every step was reduced by SymPy for symbolic parameters, or is an argument that is shown.",
     Verdict.PROVED_FOR_SIZES: "The same, for symbolic entries at each of the listed sizes.",
     Verdict.CERTIFIED: "Ball arithmetic proved the claim on the whole stated box.",
     Verdict.CONSISTENT: "No disagreement was found at the points tried; this is not a proof.",

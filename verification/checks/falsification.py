@@ -51,6 +51,7 @@ class Falsification:
         examples = budget.flow_examples if self.flows else budget.examples
 
         def try_point(point: Point) -> None:
+            point = {symbol: point[symbol] for symbol in domain.symbols}
             if statement.admits(point) is not Truth.TRUE:
                 return
             judged = tally.settle(claims, point, self.observe, raises=0 if self.flows else 4)

@@ -68,7 +68,7 @@ class Symbolic:
             )
         verdict = Verdict.PROVED_FOR_SIZES if sizes else Verdict.PROVED
         where = f"at {len(sizes)} sizes" if sizes else "for symbolic parameters"
-        summary = f"{len(checked)} steps reduced by SymPy {where}; {len(rests_on)} rest on named theorems"
+        summary = f"{len(checked)} steps reduced by SymPy {where}; {len(rests_on)} arguments shown, not checked"
         return Evidence(**found, verdict=verdict, summary=summary, rests_on=rests_on)
 
 

@@ -71,9 +71,7 @@ def _derivations(console: Console, statement: Statement) -> None:
             console.print(f"\n[bold]Derivation[/bold] of {', '.join(derivation.clauses)}")
             for number, step in enumerate(derivation.steps, 1):
                 _step(console, number, step)
-    console.print(
-        "  (= reduced by SymPy, > sign decided by SymPy, := definition, * named theorem, not checked by SymPy)"
-    )
+    console.print("  (= reduced by SymPy, > sign decided by SymPy, := definition, * argument, not checked by SymPy)")
 
 
 def _step(console: Console, number: int, step: Step) -> None:
