@@ -109,6 +109,16 @@ def spectrum_at(family: BlockFamily, entries: np.ndarray) -> tuple[np.ndarray, n
     return dimension * entries * (1 - share), dimension * entries * share / max(n - 1, 1)
 
 
+def entries_on_the_way(family: BlockFamily, count: int) -> np.ndarray:
+    """`count` observed entries from w(0) to within 1/500 of w*, dense where the trajectory bends; float64.
+
+    Equally spaced in the logarithm of w/|w* - w|, in which the trajectory of depth 2 is linear in time.
+    """
+    begin, value = float(initial_entry(family)), float(family.value)
+    odds = np.geomspace(begin / abs(value - begin) * (1 + 1e-9), 500.0, count)
+    return value * odds / (odds + (1 if begin < value else -1))
+
+
 def times(family: BlockFamily, entries: np.ndarray, digits: int = 12) -> np.ndarray:
     """Times at which the observed entry passes `entries` (float64, each between w(0) and w*), from the quadrature."""
     return np.array([float(time_to_reach(family, Fraction(float(entry)), digits)) for entry in entries])

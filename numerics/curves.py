@@ -7,9 +7,9 @@ Source
 import importlib.metadata
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from numerics.balls import decimal
 from numerics.block_diagonal import BlockFamily
@@ -17,6 +17,9 @@ from numerics.block_limit import limit, limit_float64
 from numerics.errors import ArgumentError
 from numerics.exact import Exact, exact, integer, positive, shown
 from numerics.rank import effective_rank_of, stable_rank_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def scale_grid(alpha_from: object, alpha_to: object, points: object) -> np.ndarray:
@@ -35,7 +38,7 @@ def scale_grid(alpha_from: object, alpha_to: object, points: object) -> np.ndarr
     return np.geomspace(float(low), float(high), count)
 
 
-def curves(
+def limit_curves(
     depths: Sequence[int],
     ms: Sequence[object],
     *,
@@ -44,7 +47,7 @@ def curves(
     value: object,
     alphas: np.ndarray,
     digits: int | None = None,
-) -> xr.Dataset:
+) -> "xr.Dataset":
     """The limit spectrum on the grid (depth, m, alpha), one entry per distinct singular value (mode).
 
     Without `digits` the values are float64 (heuristic, see `limit_float64`) and `log10_singular_value` keeps what
@@ -52,6 +55,8 @@ def curves(
     alpha is the layer scale; `product_scale` = alpha^L belongs to (depth, alpha) and may underflow to 0, its logarithm
     does not. Raises ArgumentError for an empty or repeated depth or m and for values outside the family.
     """
+    import xarray as xr  # a quarter of a second that only this needs
+
     checked = [_family(depth, m, blocks, block_size, value, 1) for depth in depths[:1] or [0] for m in ms[:1] or [0]]
     depth_list = [_family(depth, 2, blocks, block_size, value, 1).depth for depth in depths]
     m_list: list[Exact] = [exact("m", _family(2, m, blocks, block_size, value, 1).m, infinity=True) for m in ms]
@@ -118,7 +123,7 @@ def _mode_name(sizes: Sequence[int], index: int) -> str:
     return f"{before + 1}" if sizes[index] == 1 else f"{before + 1}..{before + sizes[index]}"
 
 
-def _certified(dataset: xr.Dataset, ms: Sequence[Exact], family: BlockFamily, digits: int) -> xr.Dataset:
+def _certified(dataset: "xr.Dataset", ms: Sequence[Exact], family: BlockFamily, digits: int) -> "xr.Dataset":
     shape = dataset["singular_value"].shape
     text = np.empty((*shape, 2), dtype=object)
     for i, depth in enumerate(dataset["depth"].values):

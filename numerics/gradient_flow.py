@@ -16,15 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
-from scipy.integrate import DOP853
 
 from numerics import factorization
 from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion
 from numerics.rank import effective_rank_of, stable_rank_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class StopReason(StrEnum):
@@ -73,8 +75,10 @@ class GradientFlow:
         """W_1, ..., W_L at the last time."""
         return [layer[-1] for layer in self.layers]
 
-    def to_xarray(self) -> xr.Dataset:
+    def to_xarray(self) -> "xr.Dataset":
         """The trajectory with named dimensions time and mode."""
+        import xarray as xr  # a quarter of a second that only this needs
+
         modes = np.arange(1, self.singular_values.shape[1] + 1)
         return xr.Dataset(
             {
@@ -103,6 +107,8 @@ def integrate(
     The absolute tolerance is relative_tolerance times 1e-3 times the largest layer entry at the start. Heuristic.
     Raises ArgumentError for layers that do not fit the problem and tolerances that are not positive.
     """
+    from scipy.integrate import DOP853  # a third of a second that only flows need
+
     layers = [np.asarray(layer, dtype=float) for layer in layers]
     factorization.check_layers(problem, layers)
     for name, tolerance in (("residual_tolerance", residual_tolerance), ("relative_tolerance", relative_tolerance)):

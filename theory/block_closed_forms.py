@@ -18,6 +18,7 @@ from theory.derivation import (
     identity,
     nonnegative,
     positive,
+    tends_to,
 )
 from theory.symbols import blocks, depth, gap, sigma_1, sigma_2, total, z
 
@@ -148,8 +149,8 @@ def infinite_depth_derivation(claimed_half_gap: Expr, centre: Expr) -> Derivatio
     return Derivation(
         ("conserved", "root", "rate"),
         (
-            identity("q -> 1", sp.limit(power, depth, sp.oo), sp.Integer(1)),
-            identity("and sigma^(-1/q) -> 1/sigma", sp.limit(x ** (-(depth - 2) / depth), depth, sp.oo), 1 / x),
+            tends_to("q -> 1", power, depth, sp.oo, sp.Integer(1)),
+            tends_to("and sigma^(-1/q) -> 1/sigma", x ** (-(depth - 2) / depth), depth, sp.oo, 1 / x),
             identity("so half of the conserved gap is", claimed_half_gap, (1 / sigma_2 - 1 / sigma_1) / 2),
             identity(
                 "With y = z + H, F = 0 at q = 1 is the quadratic",
@@ -165,7 +166,7 @@ def infinite_depth_derivation(claimed_half_gap: Expr, centre: Expr) -> Derivatio
                 -2 * h,
             ),
             argument("so exactly one root has z > 0 for H > 0"),
-            identity("1/q approaches 1 at the rate", sp.limit(depth * (1 - 1 / power), depth, sp.oo), sp.Integer(2)),
+            tends_to("1/q approaches 1 at the rate 2/L", depth * (1 - 1 / power), depth, sp.oo, sp.Integer(2)),
             argument(
                 "The equation for y = log(sigma_2/sigma_1) is smooth in (y, 1/q) and strictly monotone in y, so by the "
                 "implicit function theorem y_L = y_oo - (2/L) dy/d(1/q) + O(1/L^2)"

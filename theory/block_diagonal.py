@@ -29,6 +29,7 @@ from theory.derivation import (
     identity,
     nonnegative,
     positive,
+    tends_to,
 )
 from theory.factorization import gradient
 from theory.symbols import (
@@ -349,9 +350,11 @@ def kernel_derivation() -> Derivation:
                 growth / ((1 + more) * block_size),
             ),
             positive("and in general x -> x^k increases on x > 0", sp.diff(power**k, power)),
-            identity(
+            tends_to(
                 "m = oo starts with lambda_1 = lambda_2, which the flow keeps: every outside entry is 0",
-                sp.limit(start_1 - start_2, m, sp.oo),
+                start_1 - start_2,
+                m,
+                sp.oo,
                 sp.Integer(0),
             ),
         ),

@@ -27,6 +27,7 @@ from theory.derivation import (
     nonnegative,
     positive,
     split_powers,
+    tends_to,
 )
 from theory.symbols import (
     alpha,
@@ -134,10 +135,10 @@ def uniqueness_derivation() -> Derivation:
                 -(exponent + order) * z ** (-exponent - order - 1),
                 cancel_exponents,
             ),
-            identity(
-                "F + d w* -> oo at 0+ (reciprocal of its first term)", sp.limit(z**exponent, z, 0, "+"), sp.Integer(0)
+            tends_to(
+                "F -> oo at 0+, as its first term does (reciprocal)", z**exponent, z, sp.Integer(0), sp.Integer(0)
             ),
-            identity("and -> 0 at oo", sp.limit(z ** (-exponent), z, sp.oo), sp.Integer(0)),
+            tends_to("and F + d w* -> 0 at oo", z ** (-exponent), z, sp.oo, sp.Integer(0)),
             argument("Intermediate value theorem and strict monotonicity: exactly one root"),
             argument(
                 "Newton on a decreasing convex function from a point with F >= 0 increases monotonically to the root"
@@ -218,9 +219,11 @@ def decoupled_derivation(limit: Expr) -> Derivation:
     return Derivation(
         ("equal", "value"),
         (
-            identity(
+            tends_to(
                 "m = oo starts with lambda_1 = lambda_2",
-                sp.limit(block_diagonal.start_1 - block_diagonal.start_2, m, sp.oo),
+                block_diagonal.start_1 - block_diagonal.start_2,
+                m,
+                sp.oo,
                 sp.Integer(0),
             ),
             argument("Both solve the same scalar equation: lambda_1 = lambda_2 for all t, for every L >= 2"),

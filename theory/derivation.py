@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import sympy as sp
-from sympy import Basic, Expr
+from sympy import Basic, Expr, Symbol
 
 
 class Kind(StrEnum):
@@ -79,6 +79,11 @@ def identity(text: str, left: Expr, right: Expr, reduce: Callable[[Expr], Expr] 
     residual = sp.sympify(reduce(left - right))
     relation = sp.Eq(left, right, evaluate=False)
     return Step(Kind.IDENTITY, text, relation, residual, residual.is_zero is True)
+
+
+def tends_to(text: str, expression: Expr, variable: Symbol, point: Expr, value: Expr) -> Step:
+    """expression -> value as variable -> point (from above), decided by SymPy's limit."""
+    return identity(text, sp.Limit(expression, variable, point), value, lambda difference: difference.doit())
 
 
 def positive(text: str, expression: Expr) -> Step:

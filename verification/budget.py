@@ -28,6 +28,6 @@ class Budget:
         return replace(self, seed=int.from_bytes(digest[:4], "big"))
 
 
-QUICK = Budget("quick", examples=300, flow_examples=40, points=60, trajectories=6, digits=50, boxes=2_000)
+QUICK = Budget("quick", examples=500, flow_examples=60, points=100, trajectories=8, digits=50, boxes=2_000)
 FULL = Budget("full", examples=5_000, flow_examples=600, points=1_000, trajectories=40, digits=100, boxes=50_000)
 PROFILES = {budget.profile: budget for budget in (QUICK, FULL)}

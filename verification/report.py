@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 from sympy.printing.mathml import mathml
 
-from numerics.curves import curves, scale_grid
+from numerics.curves import limit_curves, scale_grid
 from theory.derivation import Derivation
 from verification.checks import Symbolic
 from verification.evidence import Evidence
@@ -53,7 +53,9 @@ def write_report(path: Path, run: dict[str, Any], results: Sequence[StatementRes
 
 
 def _limit_curves(name: str, title: str, block_size: int, ms: tuple[str, ...]) -> dict[str, Any]:
-    dataset = curves([2, 3, 4, 5], ms, blocks=3, block_size=block_size, value="1", alphas=scale_grid("1e-4", "2", 160))
+    dataset = limit_curves(
+        [2, 3, 4, 5], ms, blocks=3, block_size=block_size, value="1", alphas=scale_grid("1e-4", "2", 160)
+    )
     figure = curves_figure(dataset, "product-scale")
     return {"name": name, "title": title, "svg": Markup(inline_svg(figure, name))}
 

@@ -10,7 +10,7 @@ import sympy as sp
 from flint import arb
 
 from numerics.block_diagonal import BlockFamily, initial_layers, problem
-from numerics.block_trajectory import initial_entry, spectrum_at, time_to_reach, times
+from numerics.block_trajectory import entries_on_the_way, spectrum_at, time_to_reach, times
 from numerics.gradient_flow import GradientFlow, integrate
 from theory import block_diagonal
 from theory import block_trajectory as theory
@@ -117,9 +117,7 @@ def _timed_flow(point: Point) -> tuple[BlockFamily, GradientFlow, np.ndarray, np
 
 def _series(family: BlockFamily, flow: GradientFlow, entries: np.ndarray) -> Series:
     """Singular values of the flow, over the curve whose times come from the quadrature alone."""
-    way = np.linspace(0.002, 0.998, 60)
-    begin = float(initial_entry(family))
-    chosen = begin + way * (float(family.value) - begin)
+    chosen = entries_on_the_way(family, 60)
     clock = tuple(times(family, chosen, 8))
     first, rest = spectrum_at(family, chosen)
     shown = flow.times <= 1.15 * clock[-1]

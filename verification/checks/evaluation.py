@@ -48,7 +48,7 @@ class Evaluation:
         return tally.evidence(
             self.kind,
             self.clauses,
-            f"{self.method}: {clause_text(self.clauses)} agree to {digits} digits at every point",
+            f"{self.method}: {clause_text(self.clauses)} hold at every point, equations to {digits} digits",
             "ask for fewer digits, or raise the working precision of the observables",
             domain=str(domain),
         )

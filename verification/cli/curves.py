@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from numerics.curves import curves as compute_curves
-from numerics.curves import scale_grid
+from numerics.curves import limit_curves, scale_grid
 from numerics.errors import ArgumentError
 from numerics.exact import integer
 from verification.export import FORMATS, save_curves
@@ -50,7 +49,7 @@ def curves(
     alphas = scale_grid(alpha_from, alpha_to, points)
     proven = None if digits is None else integer("digits", digits, minimum=1)
     require_writable("out", path)
-    dataset = compute_curves(
+    dataset = limit_curves(
         depths,  # type: ignore[arg-type]
         ms,
         blocks=blocks,  # type: ignore[arg-type]

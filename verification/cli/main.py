@@ -4,25 +4,44 @@ Every error that a user can cause is one line on stderr that names the argument,
 code 2, no traceback, nothing half-written.
 """
 
+import importlib
 import sys
 
 import click
 
 from numerics.errors import ArgumentError, PrecisionExhausted
-from verification.cli.curves import curves
-from verification.cli.limit import limit
-from verification.cli.statements import list_statements, show
-from verification.cli.verify import verify
 from verification.errors import StatementError, UnknownStatement
 
 BAD_USAGE = 2
 INTERRUPTED = 130
+_COMMANDS = {
+    "list": ("statements", "list_statements", "List the statements of the catalogue."),
+    "show": ("statements", "show", "Show a statement, its derivation, checks and mutants."),
+    "verify": ("verify", "verify", "Verify statements of the catalogue."),
+    "limit": ("limit", "limit", "Certified singular values of the limit."),
+    "curves": ("curves", "curves", "Singular values of the limit against the scale."),
+}
 
 
-@click.group(
-    commands={"list": list_statements, "show": show, "verify": verify, "limit": limit, "curves": curves},
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+class _Commands(click.Group):
+    """Commands imported when they are called, so that `limit` does not wait for plotting and SciPy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(f"verification.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rankproof")
 def rankproof() -> None:
     """Verify theorems on the implicit bias of deep matrix factorization."""
@@ -46,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    sys.exit(code)
+    sys.exit(code or 0)
 
 
 def _complain(message: str) -> int:
