@@ -111,14 +111,26 @@ def _limit_balls(family: BlockFamily, bits: int) -> tuple[arb, arb]:
 def _deep_limit(family: BlockFamily, alpha: arb, bits: int) -> tuple[arb, arb]:
     """(sigma_1, sigma_2) for L >= 3 and m > 1, at layer scale `alpha` (a ball; `family.alpha` is not used)."""
     n, value, m = family.blocks, family.value, family.m
-    share = arb(0) if isinstance(m, float) else arb(m.denominator) / m.numerator
+    share = None if isinstance(m, float) else arb(m.denominator) / m.numerator
     total, q, unit = _units(family.depth, family.dimension, value.numerator, value.denominator, bits)
-    power = 2 - family.depth
-    scale = family.block_size * alpha
-    delta = unit * ((scale * (1 - share)) ** power - (scale * (1 + (n - 1) * share)) ** power)
+    delta = unit * _gap(family, alpha, share)
     rest = (certified_root(delta, n, q, bits) + delta) ** -q
     # At the root itself S = 1, which gives sigma_1 without a second power.
     return total * (1 - (n - 1) * rest), total * rest
+
+
+def _gap(family: BlockFamily, alpha: arb, share: arb | None) -> arb:
+    """D = lambda_2(0)^(2-L) - lambda_1(0)^(2-L) for L >= 3 and m > 1; share = 1/m, None for m = oo, where D is 0."""
+    if share is None:
+        return arb(0)
+    power, scale = 2 - family.depth, family.block_size * alpha
+    return (scale * (1 - share)) ** power - (scale * (1 + (family.blocks - 1) * share)) ** power
+
+
+def conserved_gap(family: BlockFamily) -> arb:
+    """The conserved gap D of the family, L >= 3 and m > 1, as a ball at the working precision; exactly 0 at m = oo."""
+    share = None if family.m == math.inf else 1 / ball(family.m)
+    return _gap(family, ball(family.alpha), share)
 
 
 def ratio_at_product_scale(

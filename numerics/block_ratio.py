@@ -14,7 +14,7 @@ from flint import arb
 
 from numerics.balls import ball, bits_for, is_narrow, precision
 from numerics.block_diagonal import BlockFamily
-from numerics.block_limit import LimitSpectrum
+from numerics.block_limit import LimitSpectrum, conserved_gap
 from numerics.errors import PrecisionExhausted
 
 
@@ -41,8 +41,7 @@ def _ratio(family: BlockFamily, bits: int) -> arb:
         return arb(rest == first)
     if family.depth == 2:
         return ball((rest / first) ** 2)
-    power = 2 - family.depth
-    gap = ball(rest) ** power - ball(first) ** power
+    gap = conserved_gap(family)
     q = ball(Fraction(family.depth, family.depth - 2))
     if not gap > 0:
         return arb(0).union(arb(1))

@@ -15,7 +15,7 @@ from flint import acb, arb
 
 from numerics.balls import ball, bits_for, is_narrow, precision
 from numerics.block_diagonal import BlockFamily
-from numerics.block_limit import certified_root, float_root
+from numerics.block_limit import certified_root, conserved_gap, float_root
 from numerics.errors import ArgumentError, PrecisionExhausted
 from numerics.exact import integer, positive, shown
 
@@ -67,7 +67,7 @@ def _quadrature(family: BlockFamily, target: Fraction, bits: int) -> arb:
     if rest == 0:
         n, delta = 1, arb(0)
     else:
-        delta = unit * (rest**power - first**power)
+        delta = unit * conserved_gap(family)
     # The end point solves S(zeta) = target/w*: a root in the units where d target = 1, brought back to those of w*.
     share = ball(target / family.value) ** (1 / q)
     end = certified_root(delta * share, n, q, bits) / share
@@ -100,9 +100,8 @@ def spectrum_at(family: BlockFamily, entries: np.ndarray) -> tuple[np.ndarray, n
         first = dimension * entries / (1 + (n - 1) * ratio)
         return first, ratio * first
     q = family.depth / (family.depth - 2)
-    power = 2 - family.depth
     with precision(64):
-        gap = ball(rest_start) ** power - ball(first_start) ** power
+        gap = conserved_gap(family)
         deltas = [float(gap * ball(float(dimension * w)) ** (1 / arb(q))) for w in entries]
     zeta = np.array([float_root(delta, n, q) for delta in deltas])
     share = np.array([float((n - 1) * (z + delta) ** -q) for z, delta in zip(zeta, deltas, strict=True)])

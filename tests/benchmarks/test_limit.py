@@ -22,9 +22,10 @@ POINTS = [
 ]
 
 
-def secant(
-    family: BlockFamily, start: Callable[[mpmath.mpf, mpmath.mpf, int], object]
-) -> tuple[mpmath.mpf, mpmath.mpf]:
+Start = Callable[[mpmath.mpf, mpmath.mpf, int], object]
+
+
+def secant(family: BlockFamily, start: Start) -> tuple[mpmath.mpf, mpmath.mpf]:
     """The same equation by mpmath's secant, 50 digits, uncertified."""
     n, total = family.blocks, _mpf(family.total)
     first, rest = map(_mpf, family.initial_eigenvalues)

@@ -8,7 +8,7 @@ import sympy as sp
 from flint import ctx
 
 from numerics.balls import ball
-from numerics.block_limit import certified_root
+from numerics.block_limit import certified_root, conserved_gap
 from numerics.block_ratio import limit_by_ratio
 from theory import block_closed_forms as theory
 from theory.symbols import blocks, gap, sigma_1, sigma_2, total, z
@@ -25,10 +25,9 @@ def _depth_four(point: Point, digits: int) -> Values:
     """z from the independent ratio coordinate, with the gap D and the total d w* that the radicals need."""
     family = family_at(point)
     spectrum = limit_by_ratio(family, digits)
-    first, rest = family.initial_eigenvalues
     return {
         z: spectrum.first ** ball(Fraction(-1, 2)),
-        gap: ball(rest) ** -2 - ball(first) ** -2,
+        gap: conserved_gap(family),
         total: ball(family.total),
     }
 

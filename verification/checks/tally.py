@@ -34,7 +34,12 @@ class Tally:
 
     def judge(self, claims: Mapping[str, sp.Basic], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
         """Judge the claim of every clause at a point, remember the outcome and return the worst."""
-        parts = {name: judge(claim, values, self.digits) for name, claim in claims.items()}
+        return self._remember(self._parts(claims, values), point, values)
+
+    def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
+        return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
+
+    def _remember(self, parts: dict[str, Judgement], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
         worst = Judgement(min(part.truth for part in parts.values()), max(part.residual for part in parts.values()))
         self.admitted += 1
         if worst.truth is Truth.UNKNOWN:
@@ -62,14 +67,11 @@ class Tally:
         while True:
             with precision(bits):
                 values = {**point, **observe(point, digits)}
-                if not raises or not self._open(claims, values):
-                    return self.judge(claims, point, values)
+                parts = self._parts(claims, values)
+                truths = {part.truth for part in parts.values()}
+                if not raises or Truth.UNKNOWN not in truths or Truth.FALSE in truths:
+                    return self._remember(parts, point, values)
             bits, digits, raises = 2 * bits, 2 * digits, raises - 1
-
-    def _open(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> bool:
-        """True when some claim is unknown and none is false."""
-        truths = {judge(claim, values, self.digits).truth for claim in claims.values()}
-        return Truth.UNKNOWN in truths and Truth.FALSE not in truths
 
     def evidence(
         self,
