@@ -62,6 +62,7 @@ def _limit_curves(name: str, title: str, block_size: int, ms: tuple[str, ...]) -
 
 def _section(result: StatementResult) -> dict[str, Any]:
     statement = result.statement
+    definitions = statement.definitions or {}
     pictures = [
         Markup(inline_svg(series_figure(series), f"{statement.id}-{number}"))
         for number, series in enumerate(series for one in result.evidence for series in one.series)
@@ -75,6 +76,7 @@ def _section(result: StatementResult) -> dict[str, Any]:
         "provenance": _PROVENANCE[str(statement.source.provenance)],
         "assumptions": [formula(assumption) for assumption in statement.assumptions],
         "clauses": [(clause, None if clause.claim is None else formula(clause.claim)) for clause in statement.clauses],
+        "definitions": [formula(sp.Eq(symbol, meaning, evaluate=False)) for symbol, meaning in definitions.items()],
         "observables": [(str(symbol), meaning) for symbol, meaning in (statement.observables or {}).items()],
         "derivations": [_derivation(one) for one in _derivations(statement)],
         "evidence": [_row(one) for one in result.evidence],

@@ -80,7 +80,8 @@ class Statement:
     """A statement and everything needed to verify it. Validates itself when built.
 
     observables: symbols that stand for something measured (a limit's singular value, say) with their meaning;
-    granted: what a proof takes for granted, shown beside the verdict. Raises StatementError.
+    definitions: abbreviations that clauses use, in the order in which they are expanded (a later one may appear in an
+    earlier one); granted: what a proof takes for granted, shown beside the verdict. Raises StatementError.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Statement:
     checks: tuple[Check, ...]
     assumptions: tuple[sp.Basic, ...] = ()
     observables: Mapping[sp.Symbol, str] | None = None
+    definitions: Mapping[sp.Symbol, sp.Expr] | None = None
     granted: tuple[str, ...] = ()
     mutants: tuple[Mutant, ...] = ()
 
@@ -101,7 +103,7 @@ class Statement:
         if not names or len(set(names)) != len(names):
             raise StatementError(f"{self.id}: clauses {names} are not at least one with different names")
         declared = set(self.parameters.symbols) | set(self.observables or {})
-        used = self._symbols(clause.claim for clause in self.clauses) | self._symbols(self.assumptions)
+        used = self._symbols(map(self.claim, names)) | self._symbols(self.assumptions)
         if used - declared:
             missing = ", ".join(sorted(map(str, used - declared)))
             raise StatementError(f"{self.id}: {missing} is used but not declared; add a range or an observable")
@@ -129,8 +131,11 @@ class Statement:
         return any(self.admits(point) is not Truth.FALSE for point in self.parameters.grid(200))
 
     def claim(self, name: str) -> sp.Basic | None:
-        """The relation of a clause."""
-        return next(clause.claim for clause in self.clauses if clause.name == name)
+        """The relation of a clause, with the definitions expanded."""
+        claim = next(clause.claim for clause in self.clauses if clause.name == name)
+        for symbol, expression in (self.definitions or {}).items():
+            claim = None if claim is None else claim.subs(symbol, expression)
+        return claim
 
     def claims(self, names: Iterable[str]) -> dict[str, sp.Basic]:
         """The relations of several clauses by name, without those that have none."""

@@ -52,8 +52,9 @@ def _two_scales(point: Point, digits: int) -> Values:
 
 def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
     """block-small-scale, with the claimed law for sigma_2."""
-    error = sp.Abs(sigma_2 / law - 1)
-    half = sp.Abs(sigma_half / law.subs(alpha, alpha / 2) - 1)
+    named, named_half = sp.symbols("Lambda Lambda_half", positive=True)
+    error = sp.Abs(sigma_2 / named - 1)
+    half = sp.Abs(sigma_half / named_half - 1)
     order = sp.log(error / half) / sp.log(2)
     excess = (blocks - 1) * (sigma_2 / sigma_1) ** 2
     return Statement(
@@ -68,6 +69,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
             sigma_2: LIMIT_OBSERVABLES[sigma_2],
             sigma_half: "sigma_2 at half the scale",
         },
+        definitions={named: law, named_half: law.subs(alpha, alpha / 2)},
         clauses=(
             Clause(
                 "law",
@@ -83,7 +85,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
             Clause(
                 "rank-one",
                 "stable rank - 1 <= (n-1) (law/(s w*))^2",
-                sp.Le(excess, (blocks - 1) * (law / (block_size * value)) ** 2),
+                sp.Le(excess, (blocks - 1) * (named / (block_size * value)) ** 2),
             ),
         ),
         checks=(

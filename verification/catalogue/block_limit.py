@@ -16,6 +16,7 @@ from theory.symbols import (
     block_size,
     blocks,
     depth,
+    exponent,
     gap,
     m,
     sigma_1,
@@ -23,6 +24,7 @@ from theory.symbols import (
     value,
     z,
 )
+from theory.symbols import total as sum_of_values
 from verification.catalogue.families import (
     LIMIT_OBSERVABLES,
     Z_OBSERVABLE,
@@ -69,22 +71,22 @@ def block_limit(
     drift: sp.Expr = theory.initial_gap,
 ) -> Statement:
     """block-limit, with the claimed total, exponent q and gap D of the limit equation."""
-    first, rest = z ** (-power), (z + drift) ** (-power)
-    claims = {"total": total, "gap": drift, "first": first, "rest": (z + gap) ** (-power)}
-    ends = (total ** (-1 / power), (total / blocks) ** (-1 / power))
-    right = theory.limit_sum(blocks ** (1 / power), drift * total ** (1 / power), power)
+    first, rest = z ** (-exponent), (z + gap) ** (-exponent)
+    claims = {"total": total, "gap": drift, "first": first.subs(exponent, power), "rest": rest.subs(exponent, power)}
+    right = theory.limit_sum(blocks ** (1 / exponent), gap * sum_of_values ** (1 / exponent))
     return Statement(
         id="block-limit",
         title="The limit of the block-diagonal flow is the root of one scalar equation",
         source=shin_yun("Theorem 3.3"),
         parameters=family_domain(infinite_m=True),
         observables=LIMIT_OBSERVABLES | Z_OBSERVABLE,
+        definitions={gap: drift, sum_of_values: total, exponent: power},
         clauses=(
             Clause("convergence", "the flow converges to zero loss from every start of the family", None),
             Clause(
                 "root",
                 "z solves F(z) = z^(-q) + (n-1) (z + D)^(-q) - d w* = 0",
-                sp.Eq(theory.limit_sum(z, drift, power), total),
+                sp.Eq(theory.limit_sum(), sum_of_values),
             ),
             Clause(
                 "spectrum",
@@ -95,7 +97,9 @@ def block_limit(
             Clause(
                 "bracket",
                 "the root lies in [(d w*)^(-1/q), (d w*/n)^(-1/q)]",
-                sp.And(sp.Le(ends[0], z), sp.Le(z, ends[1])),
+                sp.And(
+                    sp.Le(sum_of_values ** (-1 / exponent), z), sp.Le(z, (sum_of_values / blocks) ** (-1 / exponent))
+                ),
             ),
             Clause("bracket-sign", "F <= 0 at the right end of the bracket", sp.Le(right, 1)),
         ),

@@ -50,6 +50,9 @@ def show(statement_id: str) -> None:
         console.print(f"\n[bold]{clause.name}[/bold]  {escape(clause.text)}")
         if clause.claim is not None:
             _formula(console, clause.claim)
+    for symbol, meaning in (statement.definitions or {}).items():
+        console.print(f"\nHere {escape(str(symbol))} is")
+        _formula(console, meaning)
     _derivations(console, statement)
     console.print("\n[bold]Checks[/bold]")
     for check in statement.checks:
