@@ -1,0 +1,124 @@
+"""Catches a wrong small-scale law or bound: open steps for every natural wrong one, and the true ones checked against
+certified limits (two-sided bound, measured order in alpha)."""
+
+from fractions import Fraction
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numerics.balls import ball, compiled, precision
+from numerics.block_diagonal import BlockFamily
+from numerics.block_limit import limit, ranks
+from theory.block_bias import rank_one_derivation, small_scale_bound, small_scale_derivation, small_scale_law
+from theory.block_limit import gap_constant, limit_exponent
+from theory.symbols import alpha, block_size, blocks, depth, m, value
+
+CLAIMS = {"law": small_scale_law, "bound": small_scale_bound}
+SCALE = block_size * alpha
+K_WITHOUT_BLOCKS = (1 - 1 / m) ** (2 - depth) - (1 + 1 / m) ** (2 - depth)
+MUTANTS = {
+    "law with exponent L + 1": {"law": small_scale_law * SCALE},
+    "law with exponent L - 2": {"law": small_scale_law / SCALE**2},
+    "law without s": {"law": small_scale_law / block_size**depth},
+    "law with K^q": {"law": SCALE**depth * gap_constant**limit_exponent},
+    "law with K^(-1/q)": {"law": SCALE**depth * gap_constant ** (-1 / limit_exponent)},
+    "K without n - 1": {"law": SCALE**depth * K_WITHOUT_BLOCKS ** (-limit_exponent)},
+    "law with n modes in one": {"law": (blocks - 1) * small_scale_law},
+    "bound without q": {"bound": small_scale_bound / limit_exponent},
+    "bound of order L - 1": {"bound": small_scale_bound * SCALE},
+    "bound of order L": {"bound": small_scale_bound * SCALE**2},
+    "bound from the left end of the bracket": {"bound": small_scale_bound * blocks ** (-1 / limit_exponent)},
+    "bound without K": {"bound": small_scale_bound * gap_constant},
+}
+
+
+def values_of(family):
+    return {
+        depth: family.depth,
+        blocks: family.blocks,
+        block_size: family.block_size,
+        value: family.value,
+        alpha: family.alpha,
+        m: family.m,
+    }
+
+
+LAW, BOUND = compiled(small_scale_law), compiled(small_scale_bound)
+
+
+def relative_error(family):
+    """1 - sigma_2/law as a ball, and the claimed bound on it."""
+    with precision(1000):
+        values = values_of(family)
+        return 1 - limit(family, 200).rest / ball(LAW(values)), ball(BOUND(values))
+
+
+def test_the_small_scale_law_holds():
+    derivation = small_scale_derivation(CLAIMS)
+    assert derivation.holds
+    assert derivation.sizes == ()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_wrong_law_or_bound_is_left_open(mutant):
+    assert len(small_scale_derivation(CLAIMS | MUTANTS[mutant]).open_steps) == 1
+
+
+@given(
+    st.integers(3, 8),
+    st.integers(1, 20),
+    st.integers(1, 4),
+    st.fractions("1/100", 100),
+    st.integers(0, 12),
+    st.fractions("11/10", 1000),
+)
+def test_the_bound_encloses_the_certified_second_singular_value(layers, n, s, w, magnitude, off):
+    # Not only for small alpha: the two bounds are inequalities at every scale.
+    family = BlockFamily(layers, n, s, w, Fraction(1, 10**magnitude), off)
+    error, bound = relative_error(family)
+    assert error > 0
+    assert error < bound
+
+
+@pytest.mark.parametrize("layers", [3, 4, 5, 7])
+def test_the_error_of_the_law_has_order_exactly_depth_minus_two(layers):
+    coarse, fine = (relative_error(BlockFamily(layers, 3, 2, "1.5", scale, "5/2"))[0] for scale in ("1e-8", "0.5e-8"))
+    with precision(200):
+        order = (coarse / fine).log() / (coarse * 0 + 2).log()
+    assert float(order) == pytest.approx(layers - 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_the_bound_is_sharp_up_to_the_bracket(n):
+    # error/bound -> (z/right end of the bracket) -> n^(-1/q) as alpha -> 0, because z -> (d w*)^(-1/q).
+    error, bound = relative_error(BlockFamily(4, n, 1, 1, "1e-12", 3))
+    assert float(error / bound) == pytest.approx(n**-0.5, rel=1e-12)
+
+
+def test_the_stable_rank_tends_to_one_only_when_coupled():
+    def excess(layers, off):
+        with precision(300):
+            return [float(ranks(limit(BlockFamily(layers, 4, 1, 1, s, off), 50))[0] - 1) for s in ("1e-2", "1e-4")]
+
+    coupled, shallow, decoupled = excess(3, 2), excess(2, 2), excess(3, "inf")
+    # (n-1) (sigma_2/sigma_1)^2 falls like alpha^(2L).
+    assert coupled[1] / coupled[0] == pytest.approx(1e-12, rel=0.1)
+    assert shallow[0] == shallow[1] == pytest.approx(3 * 0.2**4, rel=1e-14)
+    assert decoupled == [3, 3]
+
+
+def test_rank_one_needs_every_case_of_the_claim():
+    cases = {"deep": True, "shallow": True, "decoupled": True}
+    assert rank_one_derivation(cases).holds
+    assert len(rank_one_derivation(cases).steps) == len(rank_one_derivation({}).steps) + 3
+    for case in cases:
+        (open_step,) = rank_one_derivation(cases | {case: False}).open_steps
+        assert case in open_step.text
+
+
+def test_the_depth_two_ratio_is_positive_because_m_exceeds_one():
+    (step,) = (step for step in rank_one_derivation({}).steps if step.residual is not None)
+    mu, nu = sp.Symbol("mu", positive=True), sp.Symbol("nu", integer=True, positive=True)
+    assert sp.cancel(step.residual - (mu / (mu + nu + 1)) ** 2) == 0

@@ -1,0 +1,120 @@
+"""The catalogue itself: catches a statement whose evidence weakens, a check that vanishes, a mutant that survives."""
+
+from dataclasses import replace
+
+import pytest
+
+from verification import QUICK, Verdict, catalogue
+from verification.errors import UnknownStatement
+from verification.verify import StatementResult, verify
+
+BUDGET = replace(QUICK, examples=400, flow_examples=12, points=12, trajectories=2, digits=30)
+
+PROVED = (
+    "block-reduction",
+    "block-eigenvalue-flow",
+    "block-invariant",
+    "block-limit",
+    "block-limit-depth2",
+    "block-limit-depth4",
+    "block-limit-infinite-depth",
+    "block-small-scale",
+    "block-decoupled",
+    "block-rank-one-iff-coupled",
+    "block-trajectory",
+)
+DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"depth-strengthens-bias": Verdict.CONSISTENT}
+KINDS = {
+    "block-reduction": {"symbolic", "falsification"},
+    "block-eigenvalue-flow": {"symbolic", "trajectory"},
+    "block-invariant": {"symbolic", "trajectory"},
+    "block-limit-depth2": {"symbolic", "trajectory"},
+    "block-decoupled": {"symbolic", "trajectory"},
+    "block-limit": {"symbolic", "evaluation", "trajectory", "falsification", "certificate"},
+    "block-limit-depth4": {"symbolic", "evaluation"},
+    "block-limit-infinite-depth": {"symbolic", "evaluation"},
+    "block-trajectory": {"symbolic", "trajectory", "evaluation"},
+}
+
+
+def verified(statement_id: str) -> StatementResult:
+    (found,) = verify([statement_id], BUDGET, jobs=1)
+    return found
+
+
+def test_the_demanded_statements_are_there() -> None:
+    assert set(DEMANDED) <= set(catalogue.ids())
+
+
+@pytest.mark.parametrize("statement_id", catalogue.ids())
+def test_verdict_checks_and_mutants(statement_id: str) -> None:
+    """One run per statement: the demanded verdict, by the demanded kinds of check, and every mutant refuted."""
+    found = verified(statement_id)
+    story = [(one.kind, str(one.verdict), one.summary) for one in found.evidence]
+    if statement_id in DEMANDED:
+        assert found.verdict is DEMANDED[statement_id], story
+    assert found.verdict.passed, story
+
+    passing = {one.kind for one in found.evidence if one.verdict.passed}
+    assert passing >= KINDS.get(statement_id, set()), story
+    assert not any(one.verdict in {Verdict.UNDECIDED, Verdict.VACUOUS, Verdict.ERROR} for one in found.evidence), story
+
+    assert found.mutants, "a statement without mutants has checks that nobody has seen fail"
+    for mutant in found.mutants:
+        assert mutant.verdict is Verdict.REFUTED, (mutant.id, [one.summary for one in mutant.evidence])
+        caught = mutant.evidence[-1]
+        assert caught.verdict is Verdict.REFUTED
+        assert caught.witness, mutant.id
+        assert caught.worst_residual is not None
+        assert caught.worst_residual > 0
+    assert len({mutant.id for mutant in found.mutants}) == len(found.mutants)
+    assert not found.failed
+
+    for one in found.evidence:
+        assert one.versions
+        if one.kind == "falsification":
+            assert one.seed is not None
+        if one.kind != "symbolic":
+            assert one.points > 0
+            assert one.domain
+            assert one.bits
+
+
+@pytest.mark.parametrize("statement_id", catalogue.ids())
+def test_a_statement_says_where_it_comes_from_and_what_it_claims(statement_id: str) -> None:
+    statement = catalogue.statement(statement_id)
+    assert statement.id == statement_id
+    assert statement.source.label
+    assert "arXiv" in statement.source.text
+    assert all(clause.text for clause in statement.clauses)
+    assert all(mutant.text for mutant in statement.mutants)
+    reconstructed = {"block-limit", "block-limit-depth2", "block-small-scale", "block-decoupled"}
+    if statement_id in reconstructed:
+        assert statement.source.provenance == "reconstructed"
+    if statement_id == "depth-strengthens-bias":
+        assert statement.source.provenance == "new"
+
+
+@pytest.mark.parametrize("statement_id", catalogue.ids())
+def test_a_mutant_differs_from_its_statement_in_what_it_claims_or_assumes(statement_id: str) -> None:
+    statement = catalogue.statement(statement_id)
+
+    def said(one: object) -> tuple:
+        names = one.clause_names  # type: ignore[attr-defined]
+        return [one.claim(name) for name in names], one.assumptions, one.parameters  # type: ignore[attr-defined]
+
+    for mutant in statement.mutants:
+        variant = mutant.build()
+        assert variant.id == statement.id
+        if (statement_id, mutant.id) != ("depth-strengthens-bias", "blocks-unscaled"):  # differs in what is observed
+            same_quadrature = statement_id == "block-trajectory"  # differs in the observed quadrature
+            assert same_quadrature or said(variant) != said(statement), mutant.id
+
+
+def test_an_unknown_id_is_refused_with_the_nearest_ones() -> None:
+    with pytest.raises(UnknownStatement) as error:
+        catalogue.statement("block-limits")
+    assert "block-limits is not a statement of the catalogue" in str(error.value)
+    assert "did you mean block-limit" in str(error.value)
+    with pytest.raises(UnknownStatement, match="rankproof list"):
+        catalogue.statement("zzz")

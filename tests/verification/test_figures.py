@@ -1,0 +1,149 @@
+"""Pictures: catches a panel without its labels, a curve that is not the data, an axis that is not logarithmic."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from numerics import limit_curves, scale_grid
+from verification import Evidence, Series, Verdict
+from verification.figures import curves_figure, inline_svg, residual_figure, save_figure, series_figure
+
+MS = ("2", "10", "inf", "1", "3")
+
+
+def curves(ms: Sequence[str] = MS[:3], low: str = "1e-3", high: str = "1", block_size: int = 1) -> xr.Dataset:
+    grid = scale_grid(low, high, 7)
+    return limit_curves([2, 3], ms, blocks=3, block_size=block_size, value="1", alphas=grid)
+
+
+def visible(figure: Figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_curves_have_one_visible_labelled_panel_per_m(count: int) -> None:
+    figure = curves_figure(curves(MS[:count]), "alpha")
+    panels = visible(figure)
+    assert [axes.get_title() for axes in panels] == [
+        f"$m = {shown}$" for shown in ("2", "10", r"\infty", "1", "3")[:count]
+    ]
+    for axes in panels:
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert figure.get_supxlabel() == r"layer scale $\alpha$"
+    assert "singular values" in figure.get_supylabel()
+    assert "$n = 3$ blocks" in figure.get_suptitle()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["$L = 2$", "$L = 3$", r"$\sigma_1$", r"$\sigma_{2},\ldots,\sigma_{3}$"]
+
+
+def test_the_lines_are_the_data_solid_for_the_first_and_dashed_for_the_rest() -> None:
+    dataset = curves()
+    for j, axes in enumerate(visible(curves_figure(dataset, "alpha"))):
+        lines = axes.get_lines()
+        assert len(lines) == 2 * 2
+        for line, (i, mode) in zip(lines, [(0, 0), (0, 1), (1, 0), (1, 1)], strict=True):
+            np.testing.assert_array_equal(line.get_xdata(), dataset["alpha"].values)
+            drawn = np.asarray(line.get_ydata(), dtype=float)
+            np.testing.assert_allclose(drawn, dataset["singular_value"].values[i, j, :, mode], rtol=1e-13)
+            assert line.get_linestyle() == ("-" if mode == 0 else "--")
+        assert len({line.get_color() for line in lines}) == 2
+        assert len({line.get_marker() for line in lines}) == 2
+
+
+def test_modes_that_are_zero_are_not_drawn_and_the_caption_says_so() -> None:
+    figure = curves_figure(curves(("1", "2"), block_size=2), "alpha")
+    rank_one, other = visible(figure)
+    assert (len(rank_one.get_lines()), len(other.get_lines())) == (2, 4)
+    assert r"\sigma_{4},\ldots,\sigma_{6}" in figure.get_suptitle()
+    assert "= 0$ not drawn" in figure.get_suptitle()
+    assert "not drawn" not in curves_figure(curves(), "alpha").get_suptitle()
+
+
+def test_against_the_product_scale_the_depths_share_the_axis() -> None:
+    dataset = curves()
+    figure = curves_figure(dataset, "product-scale")
+    assert figure.get_supxlabel() == r"product scale $\alpha^L$"
+    ends = set()
+    for axes in visible(figure):
+        for line, i in zip(axes.get_lines(), (0, 0, 1, 1), strict=True):
+            x = np.asarray(line.get_xdata(), dtype=float)
+            assert set(x) <= set(dataset["product_scale"].values[i])
+            ends.add((x.min() >= 1e-6 * (1 - 1e-9), x.max() <= 1 + 1e-9))
+    assert ends == {(True, True)}  # depth 2 covers 1e-6 to 1, depth 3 covers 1e-9 to 1
+
+
+def test_values_beyond_float64_are_drawn_by_their_exponents() -> None:
+    figure = curves_figure(curves(("2",), "1e-250", "1e-150"), "alpha")
+    (axes,) = visible(figure)
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()])
+    assert np.isfinite(drawn).all()
+    assert drawn.min() < -700
+    assert axes.yaxis.get_major_formatter()(-600, 0) == "$10^{-600}$"
+
+
+def series(name: str = "a flow") -> Series:
+    x = (0.0, 0.5, 1.0)
+    values = {"sigma_1": (x, (0.1, 0.4, 1.0)), "sigma_2": (x, (0.1, 0.2, 0.25))}
+    return Series(name, "time t", "singular values of W(t)", measured=values, predicted=values)
+
+
+def test_series_show_measured_markers_over_predicted_lines() -> None:
+    (axes,) = series_figure(series()).axes
+    assert axes.get_xlabel() == "time $t$"
+    assert axes.get_ylabel() == "singular values of $W(t)$"
+    assert axes.get_yscale() == "log"
+    assert axes.get_title() == "a flow"
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [rf"$\sigma_{i}$ {kind}" for kind in ("predicted", "flow") for i in (1, 2)]
+    for line, expected in zip(
+        axes.get_lines(), [*series().predicted.values(), *series().measured.values()], strict=True
+    ):
+        assert (tuple(line.get_xdata()), tuple(line.get_ydata())) == expected
+    assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "--", "None", "None"]
+
+
+def evidence(kind: str, *samples: float) -> Evidence:
+    return Evidence(kind, ("claim",), Verdict.CONSISTENT, "fine", samples=samples)
+
+
+def test_residuals_have_one_row_per_check_that_has_any() -> None:
+    figure = residual_figure([evidence("evaluation", 1e-50, 0.0, 1e-48), evidence("symbolic"), evidence("flow", 1e-9)])
+    assert figure is not None
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    assert "relative residual" in axes.get_xlabel()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["evaluation", "flow"]
+    assert [sorted(line.get_xdata()) for line in axes.get_lines()] == [[1e-50, 1e-48], [1e-9]]
+
+
+def test_there_is_no_residual_figure_without_residuals() -> None:
+    assert residual_figure([]) is None
+    assert residual_figure([evidence("symbolic"), evidence("evaluation", 0.0)]) is None
+
+
+def test_inline_svg_is_one_element_and_its_identifiers_are_its_own() -> None:
+    one, again, other = (inline_svg(series_figure(series()), name) for name in ("one", "one", "other"))
+    assert one == again
+    for text in (one, other):
+        assert text.startswith("<svg")
+        assert text.rstrip().endswith("</svg>")
+    clips = [set(re.findall(r'<clipPath id="([^"]+)"', text)) for text in (one, other)]
+    assert clips[0]
+    assert not clips[0] & clips[1]
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    save_figure(curves_figure(curves(("2",)), "alpha"), tmp_path / "out.svg")
+    inline_svg(series_figure(series()), "one")
+    assert dict(mpl.rcParams) == before
+    assert math.isfinite((tmp_path / "out.svg").stat().st_size)

@@ -1,0 +1,144 @@
+"""Domains: catches a strategy or a grid that leaves its range, repeats points or changes when it grows."""
+
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_statements import n, x
+
+from verification import IntegerRange, Parameters, RealRange, StatementError, catalogue
+from verification.parameters import point_text
+
+y = sp.Symbol("y", positive=True)
+RANGES = [
+    IntegerRange(n, 1, 1),
+    IntegerRange(n, -3, 4),
+    IntegerRange(n, 0, 10**6),
+    RealRange(x, "1", "1"),
+    RealRange(x, "1.01", "1000"),
+    RealRange(x, "1e-300", "1e300", infinity=True),
+    RealRange(x, "0.15", "0.9"),
+    RealRange(x, "2/3", "5/7"),
+    RealRange(x, "1e-6", "1e-4", infinity=True),
+]
+
+
+def domains(statement_id: str) -> list[Parameters]:
+    """The domains that a statement and its checks draw from."""
+    statement = catalogue.statement(statement_id)
+    own = [getattr(check, name, None) for check in statement.checks for name in ("domain", "box")]
+    return [statement.parameters, *(domain for domain in own if domain is not None)]
+
+
+@pytest.mark.parametrize("statement_id", catalogue.ids())
+@settings(max_examples=60)
+@given(data=st.data())
+def test_what_the_strategy_draws_satisfies_contains(statement_id: str, data: st.DataObject) -> None:
+    for domain in domains(statement_id):
+        point = data.draw(domain.strategy())
+        assert set(point) == set(domain.symbols)
+        assert domain.contains(point)
+
+
+@pytest.mark.parametrize("statement_id", catalogue.ids())
+def test_grid_points_are_contained_distinct_and_a_shorter_grid_begins_a_longer_one(statement_id: str) -> None:
+    for domain in domains(statement_id):
+        points = list(domain.grid(150))
+        assert points
+        assert all(domain.contains(point) for point in points)
+        assert len({tuple(point.items()) for point in points}) == len(points) <= 150
+        for count in (1, 7, 60):
+            shorter = list(domain.grid(count))
+            assert len(shorter) <= count
+            assert shorter == points[: len(shorter)]
+
+
+@pytest.mark.parametrize("one", RANGES, ids=str)
+@given(data=st.data())
+def test_a_range_contains_what_it_draws_and_the_value_at_every_fraction(one: Any, data: st.DataObject) -> None:
+    assert one.contains(data.draw(one.strategy()))
+    assert one.contains(one.at(data.draw(st.floats(0, 1, exclude_max=True))))
+
+
+@pytest.mark.parametrize("one", RANGES, ids=str)
+def test_values_are_exact_and_never_floats_except_infinity(one: Any) -> None:
+    values = [one.at(i / 97) for i in range(97)]
+    assert all(isinstance(value, (int, Fraction)) or value == math.inf for value in values)
+    if isinstance(one, RealRange):
+        assert (math.inf in values) == one.infinity
+
+
+def test_a_range_knows_its_ends_and_what_lies_outside() -> None:
+    whole, real = IntegerRange(n, 2, 5), RealRange(x, "0.1", "10")
+    assert [value for value in range(8) if whole.contains(value)] == [2, 3, 4, 5]
+    assert not whole.contains(Fraction(5, 2))
+    assert not whole.contains(3.0)
+    assert real.contains(Fraction(1, 10))
+    assert real.contains(10)
+    assert not real.contains(Fraction(1, 10) - Fraction(1, 10**30))
+    assert not real.contains(Fraction(10) + Fraction(1, 10**30))
+    for wrong in (0.5, math.inf, math.nan, "1", None):
+        assert not real.contains(wrong)
+    endless = RealRange(x, "0.1", "10", infinity=True)
+    assert endless.contains(math.inf)
+    assert not endless.contains(-math.inf)
+    assert not endless.contains(11)
+
+
+def test_integers_reach_both_ends_and_reals_come_within_a_decade_of_both() -> None:
+    assert {IntegerRange(n, 2, 5).at(i / 20) for i in range(20)} == {2, 3, 4, 5}
+    values = [RealRange(x, "1e-6", "10").at(i / 50) for i in range(50)]
+    assert min(values) == Fraction(1, 10**6)
+    assert max(values) > 1
+    assert values == sorted(values)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: IntegerRange(n, 3, 2), "n: the range 3..2 is empty"),
+        (lambda: RealRange(x, "2", "1"), r"x: \[2, 1\] is not a range of positive numbers"),
+        (lambda: RealRange(x, "0", "1"), r"x: \[0, 1\] is not a range of positive numbers"),
+        (lambda: RealRange(x, "-1", "1"), "x: .* is not a range of positive numbers"),
+        (lambda: Parameters(()), "none declared"),
+        (lambda: Parameters((RealRange(x, "1", "2"), IntegerRange(x, 1, 2))), "x is declared twice"),
+        (lambda: Parameters((RealRange(x, "1", "2"),)).restricted(IntegerRange(n, 1, 2)), "n.* is not declared"),
+    ],
+)
+def test_range_errors_name_the_symbol(build: Any, message: str) -> None:
+    with pytest.raises(StatementError, match=message):
+        build()
+
+
+def test_restricted_replaces_named_ranges_and_keeps_order_and_original() -> None:
+    whole = Parameters((IntegerRange(n, 1, 9), RealRange(x, "1", "2"), RealRange(y, "1", "2")))
+    part = whole.restricted(RealRange(x, "1.5", "1.6"), IntegerRange(n, 2, 2))
+    assert part.symbols == whole.symbols == (n, x, y)
+    assert part.ranges[2] is whole.ranges[2]
+    assert str(part) == "n = 2, x in [1.5, 1.6], y in [1, 2]"
+    assert str(whole).startswith("n = 1..9, x in [1, 2]")
+    assert all(whole.contains(point) for point in part.grid(30))
+    assert whole.restricted() == whole
+
+
+def test_contains_needs_every_symbol() -> None:
+    domain = Parameters((IntegerRange(n, 1, 9), RealRange(x, "1", "2")))
+    assert domain.contains({n: 3, x: Fraction(3, 2)})
+    assert not domain.contains({n: 3})
+    assert not domain.contains({n: 3, x: Fraction(3)})
+
+
+def test_the_grid_of_a_small_domain_is_exhaustive_and_stops() -> None:
+    domain = Parameters((IntegerRange(n, 1, 3), IntegerRange(sp.Symbol("k", integer=True), 0, 1)))
+    points = {tuple(point.values()) for point in domain.grid(500)}
+    assert points == set(itertools.product((1, 2, 3), (0, 1)))
+
+
+def test_point_text_is_exact() -> None:
+    point = {n: 3, x: Fraction("0.05"), y: math.inf, sp.Symbol("u"): Fraction(2, 3)}
+    assert point_text(point) == {"n": "3", "x": "0.05", "y": "inf", "u": "2/3"}
