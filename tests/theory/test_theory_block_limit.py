@@ -146,7 +146,7 @@ FAST = [compiled(expression) for expression in CLAIMED]
 def test_derivatives_alternate_and_grow_at_a_rate_between_those_of_the_two_terms(order, n, power, at, drift):
     values = {blocks: n, exponent: power, z: at, gap: drift}
     with precision(200):
-        here, beyond = (FAST[k](values) for k in (order, order + 1))
+        here, beyond = (ball(FAST[k](values)) for k in (order, order + 1))
         assert (-1) ** order * here > 0
         growth = -beyond / here
         # Equal at D = 0 or n = 1, so the balls may touch; a factor off by more than 1e-50 would show.
