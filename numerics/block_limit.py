@@ -26,6 +26,7 @@ from numerics.errors import ArgumentError, PrecisionExhausted
 from numerics.exact import Exact, integer
 from numerics.rank import effective_rank, stable_rank
 
+_EXTRA_BITS = 2**20  # more than the digits that the largest legal m can cancel
 _REMAINDER = arb(0, 150_000)
 _CLOSE = arb("0.018")
 _FLOAT_BITS = 49  # proven accuracy that the float64 start is trusted with; a worse start only costs another step
@@ -69,13 +70,13 @@ def limit(family: BlockFamily, digits: int = 50, max_bits: int | None = None) ->
     """The limit spectrum as Arb balls that prove `digits` significant digits of every singular value.
 
     Rigorous: `certified_root` proves existence, uniqueness is `theory.block_limit.uniqueness_derivation`.
-    Raises PrecisionExhausted when `max_bits` (default 64 times the bits of the digits) does not suffice, ArgumentError
+    Raises PrecisionExhausted when `max_bits` (by default enough for every legal input) does not suffice, ArgumentError
     for digits < 1.
     """
     if digits.__class__ is not int or digits < 1:
         digits = integer("digits", digits, minimum=1)
     bits = bits_for(digits)
-    ceiling = max_bits if max_bits is not None else 64 * bits + 4096
+    ceiling = max_bits if max_bits is not None else 64 * bits + _EXTRA_BITS
     outside, needed = ctx.prec, bits - 22
     try:
         while bits <= ceiling:
@@ -162,7 +163,7 @@ def certified_root(delta: arb, n: int, q: arb, bits: int) -> arb:
 
     Rigorous: `_root_from` encloses the root from any point close enough to it. The float64 start and the steps before
     the last are heuristic; they only decide how narrow the result is. Returns the bracket [1, n^(1/q)] when the start
-    is not close enough, which callers see as missing digits.
+    is not close enough, which callers see as missing digits. Leaves the working precision at `bits`.
     """
     zeta, accuracy = arb(float_root(float(delta), n, float(q))), _FLOAT_BITS
     while 4 * accuracy - 18 < bits - 20:
@@ -219,11 +220,12 @@ def limit_mpmath(family: BlockFamily, digits: int = 50) -> LimitSpectrum:
         first_start, rest_start = family.initial_eigenvalues
         if rest_start == 0:
             return LimitSpectrum(family, total, mpmath.mpf(0))
-        drop = mpmath.log1p(-_mpf((first_start - rest_start) / first_start))
+        ratio = rest_start / first_start
+        drop = mpmath.log(_mpf(ratio)) if 2 * ratio < 1 else mpmath.log1p(-_mpf(1 - ratio))
         if family.depth == 2:
-            ratio = mpmath.exp(2 * drop)
-            first = total / (1 + (n - 1) * ratio)
-            return LimitSpectrum(family, first, ratio * first)
+            square = mpmath.exp(2 * drop)
+            first = total / (1 + (n - 1) * square)
+            return LimitSpectrum(family, first, square * first)
         q = mpmath.mpf(family.depth) / (family.depth - 2)
         gap = -mpmath.expm1((family.depth - 2) * drop) * _mpf(rest_start) ** (2 - family.depth)
         delta = gap * total ** (1 / q)
@@ -243,9 +245,9 @@ def limit_float64(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(log sigma_1, log sigma_2) as float64 arrays; all arguments broadcast against each other.
 
-    Heuristic: absolute error of a few times 1e-16 max(1, |log sigma|). Logarithms, so that no legal input under- or
-    overflows; -inf for an exact zero (m = 1). Arguments must be finite floats (m may be inf) with depth >= 2, blocks
-    and block_size >= 1, value and alpha > 0, m >= 1. Raises ArgumentError.
+    Heuristic: absolute error of a few times 1e-16 max(1, |log sigma|, |log(d w*)|). Logarithms, so that no legal
+    input under- or overflows; -inf for an exact zero (m = 1). Arguments must be finite floats
+    (m may be inf) with depth >= 2, blocks and block_size >= 1, value and alpha > 0, m >= 1. Raises ArgumentError.
     """
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (depth, blocks, block_size, value, alpha, m)))
     names = ("depth", "blocks", "block_size", "value", "alpha", "m")

@@ -10,6 +10,8 @@ from numerics.errors import ArgumentError
 #: An exact rational, or infinity where the mathematics allows it.
 Exact = Fraction | float
 
+#: Integers that an argument may carry: those that float64 represents exactly, with room.
+LARGEST_INTEGER = 10**15
 _EXACT = Context(prec=100)
 
 #: Exponents of ten that a decimal argument may carry. At 100,000 a 20-digit `limit` takes under half a second.
@@ -34,6 +36,8 @@ def exact(argument: str, number: object, *, infinity: bool = False) -> Exact:
             raise ArgumentError(argument, number, expected)
         return Fraction(parts[0]) / Fraction(parts[1])
     try:
+        if isinstance(number, str) and "_" in number:
+            raise ValueError
         decimal = Decimal(number.strip() if isinstance(number, str) else number)  # type: ignore[arg-type]
     except (InvalidOperation, TypeError, ValueError):
         raise ArgumentError(argument, number, expected) from None
@@ -53,10 +57,14 @@ def integer(argument: str, number: object, *, minimum: int) -> int:
         if isinstance(number, bool) or not (isinstance(number, str) or hasattr(number, "__index__")):
             raise ValueError
         whole = int(number)
+        if isinstance(number, str) and "_" in number:
+            raise ValueError
     except ValueError:
         raise ArgumentError(argument, number, expected) from None
     if whole < minimum:
         raise ArgumentError(argument, number, expected)
+    if whole > LARGEST_INTEGER:
+        raise ArgumentError(argument, number, f"at most {LARGEST_INTEGER}")
     return int(whole)
 
 

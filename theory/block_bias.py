@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import sympy as sp
 from sympy import Expr
 
+from theory.block_diagonal import start_ratio
 from theory.block_limit import depth_two_ratio, gap_constant, limit_exponent
 from theory.derivation import (
     Derivation,
@@ -24,6 +25,7 @@ from theory.derivation import (
     nonnegative,
     positive,
     split_powers,
+    tends_to,
 )
 from theory.symbols import alpha, block_size, blocks, depth, exponent, gap, m, value, z
 
@@ -69,6 +71,14 @@ def small_scale_derivation(claims: Mapping[str, Expr]) -> Derivation:
                 sp.Integer(0),
             ),
             nonnegative("and is convex, hence sigma_2/law >= 1 - q x", sp.diff(ratio, small, 2)),
+            tends_to(
+                "The error is of that order exactly: (1 - (1 + x)^(-q))/x",
+                (1 - ratio) / small,
+                small,
+                sp.Integer(0),
+                exponent,
+            ),
+            argument("and x = z/D with D = (s alpha)^(2-L) K, z -> (d w*)^(-1/q) > 0: the order is alpha^(L-2)"),
             identity(
                 "The bracket's right end bounds z, so |sigma_2/law - 1| is at most",
                 claims["bound"].subs(gap_constant, k),
@@ -83,23 +93,27 @@ def small_scale_derivation(claims: Mapping[str, Expr]) -> Derivation:
     )
 
 
-def rank_one_derivation(cases: Mapping[str, bool]) -> Derivation:
+def rank_one_derivation(strict: bool = True) -> Derivation:
     """Within the family, rank 1 is reached as alpha -> 0 exactly when the dynamics is coupled.
 
-    cases: for each case of the family, whether the claimed relation between coupling and rank is true in it.
+    strict: m > 1, as the theorem assumes; with m >= 1 the sign step at L = 2 stays open.
     """
-    spread = sp.Symbol("mu", positive=True)
+    spread = sp.Symbol("mu", positive=True) if strict else sp.Symbol("mu", nonnegative=True)
     more = sp.Symbol("nu", integer=True, positive=True)
     ratio = sp.factor(depth_two_ratio.subs({m: 1 + spread, blocks: 1 + more}))
+    scale = sp.Symbol("x", positive=True)
+    bound = scale**depth * sp.Symbol("Lambda_1", positive=True) / (block_size * value)
     return Derivation(
         ("equivalence",),
         (
-            argument("L >= 3, 1 < m < oo: coupled, and sigma_2/sigma_1 -> 0 (statement block-small-scale)"),
-            positive("L = 2, 1 < m < oo (m = 1 + mu): decoupled, and sigma_2/sigma_1 is a positive constant", ratio),
-            argument("m = oo: decoupled, and all n singular values are equal (statement block-decoupled)"),
-            *(
-                identity(f"The claim in the case {case} (1 = true)", sp.Integer(int(true)), sp.Integer(1))
-                for case, true in cases.items()
+            argument(
+                "L >= 3, 1 < m < oo is coupled; sigma_2 <= (s alpha)^L Lambda_1 and sigma_1 >= s w* (block-small-scale)"
+            ),
+            tends_to("so sigma_2/sigma_1 -> 0 with the scale x = s alpha", bound, scale, sp.Integer(0), sp.Integer(0)),
+            positive("L = 2, m < oo (m = 1 + mu) is decoupled; sigma_2/sigma_1 is a positive constant", ratio),
+            identity("in alpha", sp.diff(ratio, alpha), sp.Integer(0)),
+            tends_to(
+                "m = oo is decoupled; the initial ratio is 1, and it stays 1", start_ratio, m, sp.oo, sp.Integer(1)
             ),
         ),
     )

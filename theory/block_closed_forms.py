@@ -63,7 +63,9 @@ def depth_four_derivation(claimed: Expr = depth_four_root) -> Derivation:
     more = sp.Symbol("nu", integer=True, nonnegative=True)
     positive_gap = sp.Symbol("D", positive=True)
     quartic = y**4 + quartic_p * y**2 + quartic_r * y + quartic_u
-    root = sp.Symbol("T", positive=True)
+    root, inner, outer = sp.Symbol("T", positive=True), sp.Symbol("I", nonnegative=True), sp.Symbol("O", positive=True)
+    first_factor = y**2 + root * y + quartic_p / 2 + root**2 / 2 - inner
+    second_factor = y**2 - root * y + quartic_p / 2 + root**2 / 2 + inner
     cubic = _x**3 + cubic_a * _x**2 + cubic_b
     ferrari = (y**2 + quartic_p / 2 + _theta) ** 2 - 2 * _theta * (y - quartic_r / (4 * _theta)) ** 2
     resolvent = 8 * _theta * ((_theta + quartic_p / 2) ** 2 - quartic_u) - quartic_r**2
@@ -116,12 +118,24 @@ def depth_four_derivation(claimed: Expr = depth_four_root) -> Derivation:
                 "v is the negative root"
             ),
             identity(
+                "With T = sqrt(2 theta) and I^2 = (theta + p/2)^2 - u the two factors multiply to "
+                "y^4 + p y^2 + 2 T I y + (p/2 + theta)^2 - I^2: the quartic, since the resolvent says 2 T I = r "
+                "(both are 0 for n = 2)",
+                first_factor * second_factor,
+                y**4 + quartic_p * y**2 + 2 * root * inner * y + (quartic_p / 2 + root**2 / 2) ** 2 - inner**2,
+            ),
+            identity(
+                "The larger root of the first factor is (-T + O)/2 with O^2 = -T^2 - 2 p + 4 I",
+                first_factor.subs(y, (outer - root) / 2),
+                (outer**2 - (-(root**2) - 2 * quartic_p + 4 * inner)) / 4,
+            ),
+            identity(
                 "With T = sqrt(2 theta), the first Ferrari factor at y = D/2 minus the second is T D - r/T",
                 (y**2 + root * y + quartic_p / 2 + root**2 / 2 - quartic_r / (2 * root)).subs(y, d / 2)
                 - (y**2 - root * y + quartic_p / 2 + root**2 / 2 + quartic_r / (2 * root)).subs(y, d / 2),
                 root * d - quartic_r / root,
             ),
-            argument("which is <= 0 because 2 theta <= (n-2)/c"),
+            argument("which is <= 0 because 2 theta <= (n-2)/c; for n = 2 the difference is -2 I < 0"),
             identity("The quartic at y = D/2, that is z = 0, is", quartic.subs(y, d / 2), -(d**2) / c),
             argument(
                 "< 0, so exactly one factor is negative there: the first, whose larger root has z > 0. "
@@ -146,6 +160,9 @@ def infinite_depth_derivation(claimed_half_gap: Expr, centre: Expr) -> Derivatio
     more = sp.Symbol("nu", integer=True, nonnegative=True)
     equation = sp.numer(sp.together(1 / (y - h) + (n - 1) / (y + h) - c))
     inside = n**2 + 4 * c * h * (c * h - (n - 2))
+    inverse, ratio = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
+    height = _height(inverse, ratio, sigma_1, sigma_2)
+    slope = infinite_depth_slope(ratio, sigma_1, sigma_2, inverse)
     return Derivation(
         ("conserved", "root", "rate"),
         (
@@ -165,8 +182,15 @@ def infinite_depth_derivation(claimed_half_gap: Expr, centre: Expr) -> Derivatio
                 sp.expand(-equation.subs(y, h)),
                 -2 * h,
             ),
-            argument("so exactly one root has z > 0 for H > 0"),
+            argument("so for H > 0 exactly one root has z > 0: the larger one, with the + sign"),
             tends_to("1/q approaches 1 at the rate 2/L", depth * (1 - 1 / power), depth, sp.oo, sp.Integer(2)),
+            identity(
+                "With p = 1/q the equation for y = log(sigma_2/sigma_1) is H(p, y) = 0; along its root dH/dp vanishes "
+                "with the slope used here",
+                sp.diff(height, inverse) + sp.diff(height, ratio) * slope,
+                sp.Integer(0),
+                sp.simplify,
+            ),
             argument(
                 "The equation for y = log(sigma_2/sigma_1) is smooth in (y, 1/q) and strictly monotone in y, so by the "
                 "implicit function theorem y_L = y_oo - (2/L) dy/d(1/q) + O(1/L^2)"
@@ -175,17 +199,21 @@ def infinite_depth_derivation(claimed_half_gap: Expr, centre: Expr) -> Derivatio
     )
 
 
-def infinite_depth_slope(log_ratio: Expr, first: Expr, rest: Expr) -> Expr:
-    """dy/dp at p = 1 for y = log(sigma_2/sigma_1) of the limit, p = 1/q = 1 - 2/L, at fixed initial `first`, `rest`.
-
-    Implicit differentiation of log(e^(-p y) - 1) + p log((1 + (n-1) e^y)/(d w*)) = log(rest^(-p) - first^(-p)); the
-    limit at depth L is y(oo) - (2/L) dy/dp + O(1/L^2).
-    """
-    p, y = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
-    height = (
-        sp.log(sp.exp(-p * y) - 1)
-        + p * sp.log((1 + (blocks - 1) * sp.exp(y)) / total)
-        - sp.log(rest ** (-p) - first ** (-p))
+def _height(inverse: Expr, ratio: Expr, first: Expr, rest: Expr) -> Expr:
+    """H(p, y) = log(e^(-p y) - 1) + p log((1 + (n-1) e^y)/(d w*)) - log(rest^(-p) - first^(-p)), p = 1/q."""
+    return (
+        sp.log(sp.exp(-inverse * ratio) - 1)
+        + inverse * sp.log((1 + (blocks - 1) * sp.exp(ratio)) / total)
+        - sp.log(rest ** (-inverse) - first ** (-inverse))
     )
-    slope = -sp.diff(height, p) / sp.diff(height, y)
-    return slope.subs({p: 1, y: log_ratio}, simultaneous=True)
+
+
+def infinite_depth_slope(log_ratio: Expr, first: Expr, rest: Expr, at: Expr | int = 1) -> Expr:
+    """dy/dp at p = `at` for y = log(sigma_2/sigma_1) of the limit, p = 1/q = 1 - 2/L, at fixed `first`, `rest`.
+
+    Implicit differentiation of H(p, y) = 0; the limit at depth L is y(oo) - (2/L) dy/dp + O(1/L^2).
+    """
+    inverse, ratio = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
+    height = _height(inverse, ratio, first, rest)
+    slope = -sp.diff(height, inverse) / sp.diff(height, ratio)
+    return slope.subs({inverse: at, ratio: log_ratio}, simultaneous=True)

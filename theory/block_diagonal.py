@@ -281,14 +281,15 @@ def invariant_derivation(invariant: Expr, clause: str, fixed_depth: int | None =
     rates = {lambda_1: rate_1.subs(fix), lambda_2: rate_2.subs(fix)}
     claimed = invariant.subs(fix)
     derivative = sum((sp.diff(claimed, state) * rate for state, rate in rates.items()), sp.Integer(0))
-    first, rest = sp.Function("lambda_1")(time), sp.Function("lambda_2")(time)
-    named = sp.Derivative(claimed.subs({lambda_1: first, lambda_2: rest}), time)
+    first, rest, named = (sp.Function(name) for name in ("lambda_1", "lambda_2", "I"))
+    along = {lambda_1: first(time), lambda_2: rest(time)}
     return Derivation(
         (clause,),
         (
-            definition("The rates", sp.Derivative(first, time), rates[lambda_1]),
-            definition("and", sp.Derivative(rest, time), rates[lambda_2]),
-            argument("Chain rule along the flow", named),
+            definition("The rates", sp.Derivative(first(time), time), rates[lambda_1]),
+            definition("and", sp.Derivative(rest(time), time), rates[lambda_2]),
+            definition("The claimed invariant along the flow", named(time), claimed.subs(along)),
+            argument("By the chain rule its derivative is the gradient in (lambda_1, lambda_2) times the rates"),
             identity("which is zero", derivative, sp.Integer(0), cancel_exponents),
         ),
     )

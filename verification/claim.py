@@ -50,6 +50,9 @@ def _judge(claim: sp.Basic) -> Callable[[Mapping[sp.Symbol, Any], int], Judgemen
     if claim is sp.true or claim is sp.false:
         fixed = Judgement(Truth.TRUE if claim is sp.true else Truth.FALSE, 0.0 if claim is sp.true else 1.0)
         return lambda values, digits: fixed
+    if isinstance(claim, sp.Ne):
+        equal = _judge(sp.Eq(claim.lhs, claim.rhs, evaluate=False))
+        return lambda values, digits: _not([equal(values, digits)])
     if isinstance(claim, Relational):
         left, right = compiled(claim.lhs), compiled(claim.rhs)
         compare = _equation if isinstance(claim, sp.Eq) else _INEQUALITIES[type(claim)]
@@ -73,7 +76,8 @@ def spread(claim: sp.Basic, values: Mapping[sp.Symbol, Any]) -> float:
 def _real(value: Any) -> Any:
     value = ball(value)
     if isinstance(value, acb):
-        return value.real if value.imag.contains(0) else arb.nan()
+        # Real only up to the ball of the imaginary part, so never exact.
+        return value.real + arb(0, value.imag.abs_upper()) if value.imag.contains(0) else arb.nan()
     return value
 
 

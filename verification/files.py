@@ -11,12 +11,16 @@ from numerics.errors import ArgumentError
 
 def require_writable(argument: str, path: Path) -> None:
     """Raise ArgumentError unless a file can be put at `path`; leaves nothing behind."""
-    if path.is_dir():
-        raise ArgumentError(argument, path, "a file name; it is a directory")
     folder = path.parent
-    if not folder.is_dir():
-        raise ArgumentError(argument, path, "in an existing directory")
     try:
+        if not path.name:
+            raise ArgumentError(argument, path, "a file name")
+        if path.is_dir():
+            raise ArgumentError(argument, path, "a file name; it is a directory")
+        if path.exists() and not path.is_file():
+            raise ArgumentError(argument, path, "a regular file")
+        if not folder.is_dir():
+            raise ArgumentError(argument, path, "in an existing directory")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -25,6 +29,8 @@ def require_writable(argument: str, path: Path) -> None:
 
 def require_directory(argument: str, path: Path) -> None:
     """Create the directory if needed; raise ArgumentError when that is impossible or it cannot be written to."""
+    if not path.name:
+        raise ArgumentError(argument, path, "the name of a directory")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -39,7 +45,7 @@ def whole_file(argument: str, path: Path) -> Iterator[Path]:
     The temporary name keeps the ending, so that writers which look at it work. Raises ArgumentError.
     """
     require_writable(argument, path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".rankproof-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -32,7 +32,7 @@ class IntegerRange:
 
     def strategy(self) -> st.SearchStrategy[int]:
         """Uniform, shrinking towards low."""
-        return st.integers(self.low, self.high)
+        return _offsets(self.high - self.low).map(lambda offset: self.low + offset)
 
     def at(self, fraction: float) -> int:
         """The value at a fraction in [0, 1) of the range."""
@@ -69,8 +69,10 @@ class RealRange:
 
     def strategy(self) -> st.SearchStrategy[Exact]:
         """Three significant digits, log-uniform in the exponent, shrinking towards round numbers near 1."""
-        exponents = st.integers(math.floor(_log10(self.low)), math.floor(_log10(self.high)))
-        finite = st.builds(self._rounded, st.integers(100, 999), exponents)
+        least, most = math.floor(_log10(self.low)), math.floor(_log10(self.high))
+        nearest = min(max(0, least), most)
+        exponents = st.sampled_from(sorted(range(least, most + 1), key=lambda exponent: abs(exponent - nearest)))
+        finite = st.builds(self._rounded, _offsets(899).map(lambda offset: 100 + offset), exponents)
         return finite | st.just(math.inf) if self.infinity else finite
 
     def _rounded(self, digits: int, exponent: int) -> Fraction:
@@ -96,6 +98,20 @@ class RealRange:
         if self.low == self.high and not self.infinity:
             return f"{self.symbol} = {shown(self.low)}"
         return f"{self.symbol} in [{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
+
+
+def _offsets(span: int) -> st.SearchStrategy[int]:
+    """Integers 0..span, shrinking towards 0, drawn in base 100.
+
+    Hypothesis mixes constants above 100 from whatever modules are loaded into larger draws, which would make results
+    depend on what else the process has imported.
+    """
+    if span < 100:
+        return st.integers(0, span)
+    places = -(-span.bit_length() // 6)
+    digits = st.tuples(*(st.integers(0, 99) for _ in range(places)))
+    numbers = digits.map(lambda drawn: sum(digit * 100**place for place, digit in enumerate(reversed(drawn))))
+    return numbers.map(lambda number: number % (span + 1))
 
 
 Range = IntegerRange | RealRange

@@ -16,7 +16,6 @@ from verification.checks import Symbolic
 from verification.evidence import Evidence
 from verification.figures import curves_figure, inline_svg, residual_figure, series_figure
 from verification.files import whole_file
-from verification.statement import Statement
 from verification.verdict import Verdict
 from verification.verify import StatementResult
 
@@ -78,7 +77,7 @@ def _section(result: StatementResult) -> dict[str, Any]:
         "clauses": [(clause, None if clause.claim is None else formula(clause.claim)) for clause in statement.clauses],
         "definitions": [formula(sp.Eq(symbol, meaning, evaluate=False)) for symbol, meaning in definitions.items()],
         "observables": [(str(symbol), meaning) for symbol, meaning in (statement.observables or {}).items()],
-        "derivations": [_derivation(one) for one in _derivations(statement)],
+        "derivations": [_derivation(one) for one in _derivations(result)],
         "evidence": [_row(one) for one in result.evidence],
         "mutants": [(mutant, _witness(mutant.evidence)) for mutant in result.mutants],
         "pictures": pictures,
@@ -92,13 +91,14 @@ _PROVENANCE = {
 }
 
 
-def _derivations(statement: Statement) -> list[Derivation]:
+def _derivations(result: StatementResult) -> list[Derivation]:
+    """The general derivations; those at listed sizes are in the evidence as the list of their sizes."""
+    pairs = zip(result.statement.checks, result.evidence, strict=True)
     return [
         derivation
-        for check in statement.checks
-        if isinstance(check, Symbolic)
+        for check, evidence in pairs
+        if isinstance(check, Symbolic) and not evidence.sizes
         for derivation in check.derive()
-        if not derivation.sizes
     ]
 
 
@@ -146,7 +146,8 @@ def prose(text: object) -> Markup:
 
 def formula(expression: sp.Basic) -> Markup:
     """The expression as presentation MathML; very long ones as text in a scrolling line."""
-    if sum(1 for _ in sp.preorder_traversal(expression)) > _LARGEST_FORMULA:
+    unsafe = any(set("<>&") & set(str(symbol)) for symbol in expression.free_symbols)
+    if unsafe or sum(1 for _ in sp.preorder_traversal(expression)) > _LARGEST_FORMULA:
         return Markup('<code class="formula">{}</code>').format(str(expression))
     text = mathml(expression, printer="presentation").replace("<mo>-</mo>", "<mo>−</mo>")
     return Markup('<math display="block" xmlns="http://www.w3.org/1998/Math/MathML">' + text + "</math>")

@@ -43,12 +43,15 @@ class Source:
 class Clause:
     """One part of what is claimed: a name, words, and a SymPy relation that balls can judge.
 
-    `claim` is None for a clause that only a derivation speaks of (that a limit exists, say).
+    `claim` is None for a clause that only a derivation speaks of (that a limit exists, say). `asymptotic` says that the
+    clause is about a limit: a proof proves the limit, and the relation, with the constants in it, is only how checks
+    judge finite points.
     """
 
     name: str
     text: str
     claim: sp.Basic | None
+    asymptotic: bool = False
 
 
 class Check(Protocol):
@@ -116,6 +119,13 @@ class Statement:
             unknown = set(check.clauses) - set(names)
             if unknown:
                 raise StatementError(f"{self.id}: the {check.kind} check names {sorted(unknown)}; clauses are {names}")
+            silent = [name for name in check.clauses if self.claim(name) is None]
+            if silent and check.kind != "symbolic":
+                raise StatementError(f"{self.id}: {silent} has no relation that the {check.kind} check could judge")
+        foreign = self._symbols(self.assumptions) - set(self.parameters.symbols)
+        if foreign:
+            names_of = ", ".join(sorted(map(str, foreign)))
+            raise StatementError(f"{self.id}: an assumption uses {names_of}; assumptions speak of parameters only")
         covered = {name for check in self.checks for name in check.clauses}
         if covered != set(names):
             raise StatementError(f"{self.id}: no check speaks of {sorted(set(names) - covered)}")
@@ -142,9 +152,8 @@ class Statement:
         return {name: claim for name in names if (claim := self.claim(name)) is not None}
 
     def admits(self, point: Point) -> Truth:
-        """Whether the assumptions hold at a point; those that need an observable count as TRUE here."""
-        known = [claim for claim in self.assumptions if claim.free_symbols <= set(point)]
-        return min((self.holds(claim, point) for claim in known), default=Truth.TRUE)
+        """Whether the assumptions hold at a point."""
+        return min((self.holds(claim, point) for claim in self.assumptions), default=Truth.TRUE)
 
     @staticmethod
     def holds(claim: sp.Basic, values: Mapping[sp.Symbol, Any]) -> Truth:

@@ -1,10 +1,13 @@
 """Run the checks of statements and of their mutants, in one process or several; results do not depend on which."""
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from verification import catalogue
 from verification.budget import Budget
@@ -144,9 +147,30 @@ def _outcomes(work: Sequence[Task], budget: Budget, jobs: int) -> Iterator[tuple
             yield task, perform(task, budget)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(perform, task, budget): task for task in work}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        with _interrupts_ignored():
+            futures = {pool.submit(perform, task, budget): task for task in work}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            # An interrupted run must not wait for the work that is left.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
+            raise
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started inside ignore Ctrl-C, which the terminal sends to them too; the parent ends them itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult]) -> StatementResult:

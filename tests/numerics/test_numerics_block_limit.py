@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numerics.balls import ball, bits_for, compiled, decimal, is_narrow, precision
 from numerics.block_diagonal import BlockFamily
 from numerics.block_limit import (
+    _root_from,
     certified_root,
     float_root,
     limit,
@@ -348,6 +349,24 @@ def test_the_root_of_a_wide_gap_encloses_the_roots_of_all_its_gaps(delta, radius
             assert wide.overlaps(certified_root(inside, n, q, 100))
 
 
+@given(
+    st.one_of(st.just(Fraction(0)), st.fractions(0, 100)),
+    st.integers(1, 1000),
+    st.integers(3, 50),
+    st.floats(1e-6, 0.01),
+)
+@example(Fraction(0), 1, 3, 0.01)
+def test_the_remainder_covers_the_error_of_a_poor_start(delta, n, layers, distance):
+    # From a float64 start the remainder is below 2^-170 and no wrong constant would show.
+    with precision(300):
+        q = arb(layers) / (layers - 2)
+        root = certified_root(ball(delta), n, q, 300)
+        enclosure = _root_from((root + distance).mid(), ball(delta), n, q)
+        assert enclosure.contains(root)
+        if distance < 1e-3:
+            assert enclosure.rad() < 1e6 * distance**4
+
+
 def test_a_gap_that_is_not_a_number_gives_the_bracket():
     with precision(100):
         root = certified_root(arb(0, 1e30), 8, arb(3), 100)
@@ -373,6 +392,14 @@ def test_precision_is_raised_until_the_digits_are_proven():
         gap_exact = 1 / family.initial_eigenvalues[1] - 1 / family.initial_eigenvalues[0]
         reference = certified_root(ball(gap_exact) * ball(family.total) ** (arb(1) / 3), 2, arb(3), 3000)
         assert (ball(family.total) / reference**3).overlaps(spectrum.first)
+
+
+def test_the_largest_legal_exponents_are_answered():
+    # 100,000 digits cancel in the gap; at L = 3, n = 2, s = w* = 1 it is 2 to all digits that matter here.
+    spectrum = limit(BlockFamily(3, 2, 1, 1, "1e-100000", "1e100000"), 20)
+    with precision(100):
+        drift = spectrum.rest ** (-arb(1) / 3) - spectrum.first ** (-arb(1) / 3)
+        assert contains_one(drift / 2)
 
 
 @pytest.mark.parametrize("bits", [0, 1, 100, bits_for(50) - 1, 400])

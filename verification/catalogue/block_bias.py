@@ -1,5 +1,6 @@
 """Catalogue: the bias towards low rank within the block-diagonal family."""
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -69,6 +70,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
             sigma_2: LIMIT_OBSERVABLES[sigma_2],
             sigma_half: "sigma_2 at half the scale",
         },
+        granted=("the limit equation (proved in block-limit)",),
         definitions={named: law, named_half: law.subs(alpha, alpha / 2)},
         clauses=(
             Clause(
@@ -76,6 +78,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
                 "sigma_2/((s alpha)^L K^(-q)) -> 1 with a relative error of order alpha^(L-2); judged by the order "
                 "measured between alpha and alpha/2, to 1/50",
                 sp.Le(sp.Abs(order - (depth - 2)), sp.Rational(1, 50)),
+                asymptotic=True,
             ),
             Clause(
                 "bound",
@@ -112,6 +115,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
 
 kernel = sp.Symbol("kernel", real=True)
 ratio_here, ratio_below = sp.symbols("rho(alpha) rho(alpha/10)", real=True)
+infinite = sp.Symbol("m_infinite", integer=True, nonnegative=True)
 coupled, falls = sp.Gt(kernel, 0), sp.Le(ratio_below, ratio_here / 2)
 
 
@@ -121,6 +125,7 @@ def _ratios(point: Point, digits: int) -> Values:
     here, below = (limit(family_at(scaled), digits) for scaled in (point, point | {alpha: point[alpha] / 10}))
     return {
         kernel: coupling_kernel(family),
+        infinite: int(family.m == math.inf),
         ratio_here: here.rest / here.first,
         ratio_below: below.rest / below.first,
     }
@@ -138,26 +143,40 @@ def block_rank_one_iff_coupled(claim: sp.Basic | None = None, beyond: bool = Fal
         source=shin_yun("abstract, claim (b)"),
         parameters=domain,
         assumptions=() if beyond else (sp.Gt(m, 1),),
+        granted=(
+            "small-scale law, decoupled and depth-2 limits (block-small-scale, block-decoupled, block-limit-depth2)",
+        ),
         observables={
             kernel: "coupling kernel between two blocks at t = 0",
             ratio_here: "sigma_2/sigma_1 at alpha",
             ratio_below: "sigma_2/sigma_1 at alpha/10",
+            infinite: "1 if m = oo, else 0",
         },
         clauses=(
-            Clause("equivalence", "kernel > 0 if and only if sigma_2/sigma_1 falls when alpha does", claimed),
+            Clause(
+                "equivalence",
+                "as alpha -> 0, sigma_2/sigma_1 -> 0 if and only if the coupling kernel is positive; judged by "
+                "whether the ratio at least halves from alpha to alpha/10",
+                claimed,
+                asymptotic=True,
+            ),
             Clause("coupled", "the kernel is 0 for all t when L = 2 or m = oo, positive for all t otherwise", None),
         ),
         checks=(
             Evaluation(("equivalence",), _ratios, "exact kernel against certified ratios", digits=30),
             Falsification(("equivalence",), _ratios, "exact kernel against certified ratios"),
-            Symbolic(("equivalence",), lambda: [theory.rank_one_derivation(_case_table(claimed, beyond))]),
+            *(
+                [Symbolic(("equivalence",), lambda: [theory.rank_one_derivation(strict=not beyond)])]
+                if claim is None
+                else []
+            ),
             Symbolic(("coupled",), lambda: [block_diagonal.kernel_derivation()]),
         ),
         mutants=(
             Mutant(
                 "also-depth-2",
                 "rank 1 for every finite m, also at L = 2",
-                lambda: block_rank_one_iff_coupled(sp.Or(sp.Ge(m, sp.oo), falls)),
+                lambda: block_rank_one_iff_coupled(sp.Or(sp.Ge(infinite, 1), falls)),
             ),
             Mutant(
                 "m-equals-1",
@@ -166,22 +185,6 @@ def block_rank_one_iff_coupled(claim: sp.Basic | None = None, beyond: bool = Fal
             ),
         ),
     )
-
-
-def _case_table(claim: sp.Basic, beyond: bool) -> dict[str, bool]:
-    """Whether the claim is true in each case of the family."""
-    infinite = sp.Ge(m, sp.oo)
-    cases = {
-        "L >= 3, 1 < m < oo": {coupled: True, falls: True, infinite: False},
-        "L = 2, 1 < m < oo": {coupled: False, falls: False, infinite: False},
-        "m = oo": {coupled: False, falls: False, infinite: True},
-    }
-    if beyond:
-        cases["L = 2, m = 1"] = {coupled: False, falls: True, infinite: False}
-    return {
-        case: bool(claim.xreplace({relation: sp.true if held else sp.false for relation, held in facts.items()}))
-        for case, facts in cases.items()
-    }
 
 
 ratio_shallow, ratio_deep = sp.symbols("rho_L rho_{L+1}", positive=True)

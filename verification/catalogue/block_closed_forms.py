@@ -37,7 +37,7 @@ def block_limit_depth4(root: sp.Expr = theory.depth_four_root) -> Statement:
     domain = family_domain(depths=(4, 4), scales=("1e-3", "10"), ms=("1.01", "100"))
     return Statement(
         id="block-limit-depth4",
-        title="At depth 4 the limit is solved in radicals, by one formula for all parameters",
+        title="At depth 4 the limit is solved in radicals, by one formula for every m < oo",
         source=shin_yun("Theorem 3.3, L = 4"),
         parameters=domain,
         observables=Z_OBSERVABLE | {gap: "conserved gap of the invariant", total: "d w*"},
@@ -112,6 +112,7 @@ def block_limit_infinite_depth(half_gap: sp.Expr = theory.infinite_depth_gap) ->
                 "rate",
                 "L (y_L - y_oo) tends to -2 dy/d(1/q), a 1/L rate with its constant; judged at L = 10^5 to 1/1000",
                 sp.Le(sp.Abs(_LADDER[-1] * (_at_depth[_LADDER[-1]] - limit) + 2 * slope), tolerance / 1000),
+                asymptotic=True,
             ),
         ),
         checks=(

@@ -80,6 +80,7 @@ def block_limit(
         source=shin_yun("Theorem 3.3"),
         parameters=family_domain(infinite_m=True),
         observables=LIMIT_OBSERVABLES | Z_OBSERVABLE,
+        granted=("the eigenvalue flow and its invariant (proved in block-eigenvalue-flow, block-invariant)",),
         definitions={gap: drift, sum_of_values: total, exponent: power},
         clauses=(
             Clause("convergence", "the flow converges to zero loss from every start of the family", None),

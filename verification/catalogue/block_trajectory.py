@@ -168,7 +168,7 @@ def _flow_against_quadrature(clock: sp.Expr) -> Callable[[Point], Observation]:
 
 def _shallow_flow(point: Point) -> Observation:
     """Moments of a depth-2 flow: its time and its observed entry."""
-    family, flow, entries, moments = _timed_flow(point | {depth: 2})
+    family, flow, entries, moments = _timed_flow(point)
     error = 30 * len(flow.times) * _TOLERANCE
     snapshots = [
         {
@@ -189,6 +189,7 @@ def block_trajectory(clock: sp.Expr = theory.clock_rate) -> Statement:
     shallow = theory.logistic.subs(theory.initial_entry, begin.subs(depth, 2))
     family = flow_domain((3, 5))
     domain = Parameters((*family.ranges, RealRange(fraction, Fraction("0.3"), Fraction("0.99"))))
+    shallow_domain = domain.restricted(IntegerRange(depth, 2, 2))
     example = Parameters(
         (
             IntegerRange(depth, 3, 3),
@@ -214,6 +215,7 @@ def block_trajectory(clock: sp.Expr = theory.clock_rate) -> Statement:
             observed: "observed entry at depth 2",
             time: "time at depth 2",
         },
+        granted=("the eigenvalue flow (proved in block-eigenvalue-flow)",),
         clauses=(
             Clause("clock", "dt = d tau/(s (w* - w)): the time is one quadrature", sp.Eq(elapsed, quadrature)),
             Clause(
@@ -238,7 +240,7 @@ def block_trajectory(clock: sp.Expr = theory.clock_rate) -> Statement:
                 "time and eigenvalues of the full matrix flow",
                 domain,
             ),
-            Trajectory(("logistic",), _shallow_flow, "observed entry of the full matrix flow at depth 2", domain),
+            Trajectory(("logistic",), _shallow_flow, "observed entry of the full matrix flow", shallow_domain),
             Symbolic(
                 ("eigenvalue", "clock"),
                 lambda: [theory.trajectory_derivation({"clock": clock, "eigenvalue": theory.eigenvalue_in_tau})],

@@ -26,14 +26,19 @@ Box = tuple[tuple[Fraction, Fraction], ...]
 class Certificate:
     """Prove the clauses on `box`: integers are enumerated, real ranges bisected in the logarithm.
 
-    Rigorous: CERTIFIED means that the balls of finitely many sub-boxes that cover the box all satisfy the claims and
-    assumptions are taken as given on the box; REFUTED comes with a point, judged on its own. UNDECIDED names the number
-    of sub-boxes left. Claims are inequalities in the declared parameters only.
+    Rigorous: CERTIFIED means that finitely many sub-boxes cover the box, and on each the balls satisfy the claims or
+    contradict an assumption; REFUTED comes with a point that satisfies the assumptions, judged on its
+    own. UNDECIDED names the number of sub-boxes left. Claims are inequalities in the declared parameters only.
     """
 
     clauses: tuple[str, ...]
     box: Parameters
     kind: str = "certificate"
+
+    def __post_init__(self) -> None:
+        endless = [str(one.symbol) for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
+        if endless:
+            raise StatementError(f"certificate: the range of {endless} includes oo; a box has finite sides")
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """At most `budget.boxes` sub-boxes for each choice of the integers."""
@@ -59,11 +64,13 @@ class Certificate:
                     part = stack.pop()
                     used += 1
                     values = fixed | {one.symbol: _ball(side) for one, side in zip(reals, part, strict=True)}
-                    if all(judge(claim, values, 1).truth is Truth.TRUE for claim in claims):
+                    outside = any(judge(one, values, 1).truth is Truth.FALSE for one in statement.assumptions)
+                    if outside or all(judge(claim, values, 1).truth is Truth.TRUE for claim in claims):
                         proven += 1
                         continue
                     centre: Point = fixed | {one.symbol: _middle(side) for one, side in zip(reals, part, strict=True)}
-                    if any(judge(claim, centre, 1).truth is Truth.FALSE for claim in claims):
+                    admitted = all(judge(one, centre, 1).truth is Truth.TRUE for one in statement.assumptions)
+                    if admitted and any(judge(claim, centre, 1).truth is Truth.FALSE for claim in claims):
                         witness = point_text(centre)
                         return Evidence(
                             **found,
@@ -74,6 +81,9 @@ class Certificate:
                             worst_residual=max(judge(claim, centre, 1).residual for claim in claims),
                             witness=witness,
                         )
+                    if all(low == high for low, high in part):
+                        open_boxes += 1
+                        continue
                     stack.extend(_halves(part, _widest(part, reals, values, claims)))
                 open_boxes += len(stack)
         if open_boxes:
@@ -94,11 +104,13 @@ def _ball(side: tuple[Fraction, Fraction]) -> Any:
 
 
 def _middle(side: tuple[Fraction, Fraction]) -> Fraction:
-    """The geometric middle, rounded to a short binary fraction inside the side."""
+    """The geometric middle, to five significant digits where that stays inside the side."""
     low, high = side
     if low == high:
         return low
-    return min(high, max(low, Fraction(math.sqrt(float(low) * float(high))).limit_denominator(10**6)))
+    exact = Fraction(math.exp((math.log(low) + math.log(high)) / 2))
+    short = Fraction(f"{float(exact):.5g}")
+    return short if low < short < high else min(high, max(low, exact))
 
 
 def _widest(part: Box, reals: Sequence[RealRange], values: Point, claims: Sequence[sp.Basic]) -> int:

@@ -22,8 +22,8 @@ class Evaluation:
     """Judge the clauses at grid points, with observables computed to the asked digits.
 
     observe(point, digits) returns balls that contain the truth; the sides of each claim must come from evaluations
-    that share no formula, which is what `method` says in words. Rigorous when it says REFUTED; agreement of narrow
-    balls is CONSISTENT, never a proof. `digits` overrides the budget where a quantity converges slowly.
+    that share no formula, which is what `method` says in words. REFUTED is as rigorous as the observables' balls;
+    agreement of narrow balls is CONSISTENT, never a proof. `digits` overrides the budget.
     """
 
     clauses: tuple[str, ...]
@@ -51,4 +51,5 @@ class Evaluation:
             f"{self.method}: {clause_text(self.clauses)} hold at every point, equations to {digits} digits",
             "ask for fewer digits, or raise the working precision of the observables",
             domain=str(domain),
+            complete=True,
         )

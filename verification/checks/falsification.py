@@ -57,7 +57,7 @@ class Falsification:
             judged = tally.settle(claims, point, self.observe, raises=0 if self.flows else 4)
             if judged.truth is Truth.FALSE:
                 raise _CounterexampleFound
-            if judged.residual > 0:
+            if 0 < judged.residual < math.inf:
                 target(max(-400.0, math.log10(judged.residual)), label="log10 residual")
 
         search = settings(

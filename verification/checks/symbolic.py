@@ -9,6 +9,7 @@ from numerics.balls import evaluate, precision
 from numerics.errors import ArgumentError
 from theory.derivation import Derivation, Kind, Step
 from verification.budget import Budget
+from verification.claim import Truth
 from verification.errors import StatementError
 from verification.evidence import Evidence
 from verification.parameters import point_text
@@ -17,6 +18,7 @@ from verification.verdict import Verdict
 
 _BITS = 256
 _TRIES = 12
+_CHECKED = (Kind.IDENTITY, Kind.SIGN)
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class Symbolic:
         spoken = {clause for derivation in derivations for clause in derivation.clauses}
         if spoken != set(self.clauses):
             raise StatementError(f"{statement.id}: derivations speak of {sorted(spoken)}, the check of {self.clauses}")
+        if not all(any(step.kind in _CHECKED for step in derivation.steps) for derivation in derivations):
+            raise StatementError(f"{statement.id}: a derivation without a checked step proves nothing; add identities")
         steps = [step for derivation in derivations for step in derivation.steps]
         sizes = tuple(size for derivation in derivations for size in derivation.sizes)
-        checked = [step for step in steps if step.kind in (Kind.IDENTITY, Kind.SIGN)]
+        checked = [step for step in steps if step.kind in _CHECKED]
         rests_on = tuple(step.text for step in steps if step.kind is Kind.ARGUMENT)
         found: dict[str, Any] = {"kind": self.kind, "points": len(checked), "sizes": sizes}
         for derivation in derivations:
@@ -78,7 +82,8 @@ def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], f
     if residual is None:
         return None
     symbols = sorted(residual.free_symbols, key=str)
-    for number, drawn in enumerate(statement.parameters.grid(_TRIES)):
+    admitted = (point for point in statement.parameters.grid(_TRIES) if statement.admits(point) is Truth.TRUE)
+    for number, drawn in enumerate(admitted):
         point = {
             symbol: drawn.get(symbol, Fraction(3 + 2 * ((index + number) % 7), 2 + number))
             for index, symbol in enumerate(symbols)
@@ -89,9 +94,9 @@ def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], f
         with precision(_BITS):
             try:
                 value = evaluate(residual, point)
+                false = not value.contains(0) if step.kind is Kind.IDENTITY else bool(value < 0)
             except (ArgumentError, TypeError, ZeroDivisionError, OverflowError):
                 continue
-            false = not value.contains(0) if step.kind is Kind.IDENTITY else bool(value < 0)
             if value.is_finite() and false:
-                return point_text(point), abs(float(value.mid()))
+                return point_text(point), float(value.abs_upper())
     return None

@@ -83,10 +83,11 @@ class Tally:
         domain: str,
         seed: int | None = None,
         series: tuple[Series, ...] = (),
+        complete: bool = False,
     ) -> Evidence:
         """The verdict over all points: REFUTED, VACUOUS, UNDECIDED, or CONSISTENT with `agreement` as its summary.
 
-        A refutation speaks only of the clauses that the witness violates.
+        A refutation speaks only of the clauses that the witness violates. `complete` demands that no point stays open.
         """
         decided = self.admitted - self.unknown
         if self.witness is not None:
@@ -94,11 +95,14 @@ class Tally:
             summary = f"{clause_text(clauses)}: counterexample with relative residual {self.witness_residual:.3g}"
         elif self.admitted + self.skipped == 0:
             verdict, summary = Verdict.VACUOUS, "no point satisfied the assumptions"
-        elif decided == 0:
-            verdict, summary = Verdict.UNDECIDED, f"none of {self.admitted + self.skipped} points could be decided"
+        elif decided == 0 or (complete and self.unknown):
+            verdict, summary = (
+                Verdict.UNDECIDED,
+                f"{self.unknown + self.skipped} points could not be decided",
+            )
         else:
             verdict, summary = Verdict.CONSISTENT, agreement
-        if decided and (self.unknown or self.skipped):
+        if verdict is Verdict.CONSISTENT and (self.unknown or self.skipped):
             summary += f"; {self.unknown + self.skipped} more points stayed open"
         residual = self.witness_residual if self.witness is not None else self.worst if self.worst >= 0 else None
         return Evidence(
@@ -108,7 +112,7 @@ class Tally:
             summary=summary,
             worst_residual=residual,
             worst_point=self.witness or self.worst_point,
-            points=self.admitted,
+            points=decided,
             digits=self.digits,
             bits=self.bits,
             seed=seed,

@@ -7,6 +7,7 @@ import click
 from numerics.curves import limit_curves, scale_grid
 from numerics.errors import ArgumentError
 from numerics.exact import integer
+from verification.cli.limit import MOST_DIGITS
 from verification.export import FORMATS, save_curves
 from verification.files import require_writable
 
@@ -48,6 +49,8 @@ def curves(
         raise ArgumentError("out", out, f"a file name that ends in {', '.join(FORMATS)}")
     alphas = scale_grid(alpha_from, alpha_to, points)
     proven = None if digits is None else integer("digits", digits, minimum=1)
+    if proven is not None and proven > MOST_DIGITS:
+        raise ArgumentError("digits", proven, f"at most {MOST_DIGITS}")
     require_writable("out", path)
     dataset = limit_curves(
         depths,  # type: ignore[arg-type]

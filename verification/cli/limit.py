@@ -8,8 +8,11 @@ from numerics.balls import bits_for, decimal, is_narrow, precision
 from numerics.block_diagonal import BlockFamily
 from numerics.block_limit import limit as limit_spectrum
 from numerics.block_limit import ranks
-from numerics.errors import PrecisionExhausted
+from numerics.errors import ArgumentError, PrecisionExhausted
 from numerics.exact import integer
+
+#: At 100,000 digits a point takes about 3 s on one core.
+MOST_DIGITS = 100_000
 
 
 @click.command()
@@ -27,7 +30,10 @@ def limit(depth: str, blocks: str, block_size: str, value: str, alpha: str, m: s
     Numbers are read as exact decimals (or fractions such as 2/3), never through a float.
     """
     family = BlockFamily(depth, blocks, block_size, value, alpha, m)  # type: ignore[arg-type]
-    result = summary(family, integer("digits", digits, minimum=1))
+    asked = integer("digits", digits, minimum=1)
+    if asked > MOST_DIGITS:
+        raise ArgumentError("digits", asked, f"at most {MOST_DIGITS}")
+    result = summary(family, asked)
     if as_json:
         click.echo(json.dumps(result))
         return

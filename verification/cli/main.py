@@ -5,6 +5,8 @@ code 2, no traceback, nothing half-written.
 """
 
 import importlib
+import io
+import os
 import sys
 
 import click
@@ -49,8 +51,12 @@ def rankproof() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 well, 1 a statement failed, 2 bad usage."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        code = rankproof.main(arguments, prog_name="rankproof", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = rankproof.main(given, prog_name="rankproof", standalone_mode=False, obj=given)
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         code = BAD_USAGE
@@ -61,7 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (PrecisionExhausted, UnknownStatement, StatementError) as error:
         code = _complain(str(error))
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader (`head`, say) has what it wanted; keep the interpreter from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED

@@ -48,6 +48,8 @@ def show(statement_id: str) -> None:
         console.print(f"Observable  {escape(str(symbol))}: {escape(meaning)}")
     for clause in statement.clauses:
         console.print(f"\n[bold]{clause.name}[/bold]  {escape(clause.text)}")
+        if clause.asymptotic:
+            console.print("        a proof proves the limit; checks judge finite points by")
         if clause.claim is not None:
             _formula(console, clause.claim)
     for symbol, meaning in (statement.definitions or {}).items():

@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-import sys
+import tempfile
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from numerics.exact import integer
@@ -58,13 +59,15 @@ def verify(
         require_writable("json", Path(json_file))
     if report is not None:
         require_directory("report", Path(report))
+    # Hypothesis would otherwise leave a directory of its own in the user's.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "rankproof-hypothesis"))
     begin = time.perf_counter()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     results = _run_with_progress(chosen, budget, workers)
     results.sort(key=lambda result: chosen.index(result.statement.id))
     failed = [result.statement.id for result in results if result.failed]
     summary: dict[str, Any] = {
-        "command": shlex.join(["rankproof", *sys.argv[1:]]),
+        "command": shlex.join(["rankproof", *click.get_current_context().obj]),
         "profile": profile,
         "seed": budget.seed,
         "jobs": workers,
@@ -81,6 +84,7 @@ def verify(
         with whole_file("json", Path(json_file)) as temporary:
             document = {"run": summary, "statements": [result.to_json() for result in results]}
             temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        click.echo(f"json: {json_file}")
     if report is not None:
         page = Path(report) / "index.html"
         write_report(page, summary, results)
@@ -114,13 +118,13 @@ def _line(result: StatementResult) -> str:
     mutants = f"mutants {caught}/{len(result.mutants)} refuted"
     if caught < len(result.mutants):
         survivors = ", ".join(f"{mutant.id} is {mutant.verdict}" for mutant in result.mutants if not mutant.refuted)
-        mutants = f"[bold red]{mutants}: {survivors}[/bold red]"
+        mutants = f"[bold red]{mutants}: {escape(survivors)}[/bold red]"
     lines = [f"[{colour}]{result.verdict:17}[/{colour}] {result.statement.id:28} {mutants}  {result.seconds:5.1f} s"]
     for one in result.evidence:
         if one.verdict.failed or one.verdict is Verdict.UNDECIDED:
-            lines.append(f"    {one.kind}: {one.verdict}: {one.summary}")
+            lines.append(escape(f"    {one.kind}: {one.verdict}: {one.summary}"))
             if one.witness:
-                lines.append("      at " + ", ".join(f"{name} = {value}" for name, value in one.witness.items()))
+                lines.append(escape("      at " + ", ".join(f"{name} = {x}" for name, x in one.witness.items())))
             if one.remedy:
-                lines.append(f"      {one.remedy}")
+                lines.append(escape(f"      {one.remedy}"))
     return "\n".join(lines)
