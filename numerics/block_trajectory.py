@@ -100,7 +100,8 @@ def spectrum_at(family: BlockFamily, entries: np.ndarray) -> tuple[np.ndarray, n
         first = dimension * entries / (1 + (n - 1) * ratio)
         return first, ratio * first
     q = family.depth / (family.depth - 2)
-    with precision(64):
+    # The gap cancels as many digits as m is large.
+    with precision(4096 if family.m > 1e300 else 64 + 4 * int(family.m).bit_length()):
         gap = conserved_gap(family)
         deltas = [float(gap * ball(float(dimension * w)) ** (1 / arb(q))) for w in entries]
     zeta = np.array([float_root(delta, n, q) for delta in deltas])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Points per curve. At 100,000 points, three depths and two m are drawn as png in about 3 s on one core.
 MOST_POINTS = 100_000
-_LARGEST_DEPTH = 2**31 - 1  # netCDF 3 stores 32-bit integers
+_LARGEST_STORED = 2**31 - 1  # netCDF 3 stores 32-bit integers
 
 
 def scale_grid(alpha_from: object, alpha_to: object, points: object) -> np.ndarray:
@@ -37,11 +37,11 @@ def scale_grid(alpha_from: object, alpha_to: object, points: object) -> np.ndarr
     count = integer("points", points, minimum=2)
     if count > MOST_POINTS:
         raise ArgumentError("points", count, f"at most {MOST_POINTS}")
-    if not float(low) < float(high):
-        raise ArgumentError("alpha_to", shown(high), f"larger than --alpha-from = {shown(low)}")
     for name, end in (("alpha_from", low), ("alpha_to", high)):
         if not 1e-307 < end < 1e307:
             raise ArgumentError(name, shown(end), "within 1e-307 and 1e307, the range of the float64 grid")
+    if not float(low) < float(high):
+        raise ArgumentError("alpha_to", shown(high), f"larger than --alpha-from = {shown(low)}")
     return np.geomspace(float(low), float(high), count)
 
 
@@ -68,16 +68,18 @@ def limit_curves(
     checked = [_family(depth, m, blocks, block_size, value, 1) for depth in depths[:1] or [0] for m in ms[:1] or [0]]
     depth_list = [_family(depth, 2, blocks, block_size, value, 1).depth for depth in depths]
     m_list: list[Exact] = [exact("m", _family(2, m, blocks, block_size, value, 1).m, infinity=True) for m in ms]
-    for name, listed in (("depth", depth_list), ("m", m_list)):
-        if len(set(map(float, listed))) != len(listed):
-            raise ArgumentError(name, [shown(number) for number in listed], "a list without repetitions")
     family = checked[0]
     for depth in depth_list:
-        if depth > _LARGEST_DEPTH:
-            raise ArgumentError("depth", depth, f"at most {_LARGEST_DEPTH} on curves")
+        if depth > _LARGEST_STORED:
+            raise ArgumentError("depth", depth, f"at most {_LARGEST_STORED} on curves")
+    if family.dimension > _LARGEST_STORED:
+        raise ArgumentError("blocks", family.blocks, f"such that d = n s is at most {_LARGEST_STORED} on curves")
     for name, number in [("value", family.value), *(("m", m) for m in m_list if m != math.inf)]:
         if not 1e-300 < number < 1e300:
             raise ArgumentError(name, shown(number), "within 1e-300 and 1e300 on curves")
+    for name, listed in (("depth", depth_list), ("m", m_list)):
+        if len(set(map(float, listed))) != len(listed):
+            raise ArgumentError(name, [shown(number) for number in listed], "a list without repetitions")
     log_first, log_rest = limit_float64(
         np.array(depth_list, dtype=float)[:, None, None],
         family.blocks,

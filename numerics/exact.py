@@ -10,8 +10,8 @@ from numerics.errors import ArgumentError
 #: An exact rational, or infinity where the mathematics allows it.
 Exact = Fraction | float
 
-#: Integers that an argument may carry: those that float64 represents exactly, with room.
-LARGEST_INTEGER = 10**15
+#: Integers that an argument may carry: those in the range of float64, in which a start for Newton is sought.
+LARGEST_INTEGER = 10**300
 _EXACT = Context(prec=100)
 
 #: Exponents of ten that a decimal argument may carry. At 100,000 a 20-digit `limit` takes under half a second.
@@ -30,7 +30,7 @@ def exact(argument: str, number: object, *, infinity: bool = False) -> Exact:
         raise ArgumentError(argument, number, expected)
     if isinstance(number, Rational):
         return Fraction(int(number.numerator), int(number.denominator))
-    if isinstance(number, str) and "/" in number:
+    if isinstance(number, str) and number.count("/") == 1:
         parts = [exact(argument, part) for part in number.split("/", 1)]
         if not all(isinstance(part, Fraction) for part in parts) or parts[1] == 0:
             raise ArgumentError(argument, number, expected)
@@ -64,7 +64,7 @@ def integer(argument: str, number: object, *, minimum: int) -> int:
     if whole < minimum:
         raise ArgumentError(argument, number, expected)
     if whole > LARGEST_INTEGER:
-        raise ArgumentError(argument, number, f"at most {LARGEST_INTEGER}")
+        raise ArgumentError(argument, number, "at most 10^300")
     return int(whole)
 
 

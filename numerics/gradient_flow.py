@@ -117,6 +117,8 @@ def integrate(
     for name, tolerance in (("residual_tolerance", residual_tolerance), ("relative_tolerance", relative_tolerance)):
         if not tolerance > 0:
             raise ArgumentError(name, tolerance, "a positive number")
+    if not max_time > 0:
+        raise ArgumentError("max_time", max_time, "a positive number")
     shapes = [layer.shape for layer in layers]
     cuts = np.cumsum([layer.size for layer in layers])[:-1]
 
@@ -144,7 +146,9 @@ def integrate(
         if solver.status == "finished":
             reason = StopReason.TIME
             break
-        solver.step()
+        # A trial step that overflows is one that the step control rejects.
+        with np.errstate(over="ignore", invalid="ignore"):
+            solver.step()
         if solver.status == "failed":
             reason = StopReason.STEP_SIZE
             break

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from numerics.exact import Exact, shown
 from verification.errors import StatementError
 
+_FAR = 7 * 10**40
+
 Point = dict[sp.Symbol, Any]  # int | Fraction | infinity
 
 
@@ -32,7 +34,7 @@ class IntegerRange:
 
     def strategy(self) -> st.SearchStrategy[int]:
         """Uniform, shrinking towards low."""
-        return _offsets(self.high - self.low).map(lambda offset: self.low + offset)
+        return _integers(self.low, self.high)
 
     def at(self, fraction: float) -> int:
         """The value at a fraction in [0, 1) of the range."""
@@ -72,7 +74,7 @@ class RealRange:
         least, most = math.floor(_log10(self.low)), math.floor(_log10(self.high))
         nearest = min(max(0, least), most)
         exponents = st.sampled_from(sorted(range(least, most + 1), key=lambda exponent: abs(exponent - nearest)))
-        finite = st.builds(self._rounded, _offsets(899).map(lambda offset: 100 + offset), exponents)
+        finite = st.builds(self._rounded, _integers(100, 999), exponents)
         return finite | st.just(math.inf) if self.infinity else finite
 
     def _rounded(self, digits: int, exponent: int) -> Fraction:
@@ -100,18 +102,13 @@ class RealRange:
         return f"{self.symbol} in [{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
 
 
-def _offsets(span: int) -> st.SearchStrategy[int]:
-    """Integers 0..span, shrinking towards 0, drawn in base 100.
+def _integers(low: int, high: int) -> st.SearchStrategy[int]:
+    """Integers low..high, shrinking towards low.
 
-    Hypothesis mixes constants above 100 from whatever modules are loaded into larger draws, which would make results
-    depend on what else the process has imported.
+    Drawn far from zero: Hypothesis mixes constants from whatever modules are loaded into its draws, and results must
+    not depend on what else the process has imported.
     """
-    if span < 100:
-        return st.integers(0, span)
-    places = -(-span.bit_length() // 6)
-    digits = st.tuples(*(st.integers(0, 99) for _ in range(places)))
-    numbers = digits.map(lambda drawn: sum(digit * 100**place for place, digit in enumerate(reversed(drawn))))
-    return numbers.map(lambda number: number % (span + 1))
+    return st.integers(_FAR + low, _FAR + high).map(lambda drawn: drawn - _FAR)
 
 
 Range = IntegerRange | RealRange

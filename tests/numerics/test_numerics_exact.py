@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from numerics.errors import ArgumentError
-from numerics.exact import LARGEST_EXPONENT, exact, integer, positive, shown
+from numerics.exact import LARGEST_EXPONENT, LARGEST_INTEGER, exact, integer, positive, shown
 
 SAME = [
     ("0.1", Fraction(1, 10)),
@@ -53,6 +53,7 @@ NEVER = [
     "1e",
     "1.2.3",
     "1 2",
+    "1_000",
     "1e1000000",
     "1e-1000000",
     f"1e{LARGEST_EXPONENT + 1}",
@@ -117,7 +118,8 @@ def test_positive_is_exact(written, number):
 
 
 @pytest.mark.parametrize(
-    ("written", "number"), [(3, 3), ("3", 3), (" 12 ", 12), (np.int64(5), 5), (10**400, 10**400), ("0", 0), ("-2", -2)]
+    ("written", "number"),
+    [(3, 3), ("3", 3), (" 12 ", 12), (np.int64(5), 5), (LARGEST_INTEGER, LARGEST_INTEGER), ("0", 0), ("-2", -2)],
 )
 def test_integers_are_read(written, number):
     read = integer("n", written, minimum=-2)
@@ -131,6 +133,12 @@ def test_integers_are_read(written, number):
     ids=lambda x: repr(x)[:30],
 )
 def test_integer_refuses_what_is_not_written_as_one(wrong):
+    with pytest.raises(ArgumentError, match=r"^n: "):
+        integer("n", wrong, minimum=0)
+
+
+@pytest.mark.parametrize("wrong", [LARGEST_INTEGER + 1, str(LARGEST_INTEGER + 1), 10**400, "9" * 5000])
+def test_integers_that_float64_may_not_represent_are_refused(wrong):
     with pytest.raises(ArgumentError, match=r"^n: "):
         integer("n", wrong, minimum=0)
 

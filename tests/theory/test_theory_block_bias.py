@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from numerics.balls import ball, compiled, precision
 from numerics.block_diagonal import BlockFamily
 from numerics.block_limit import limit, ranks
+from theory import block_bias
 from theory.block_bias import rank_one_derivation, small_scale_bound, small_scale_derivation, small_scale_law
-from theory.block_limit import gap_constant, limit_exponent
+from theory.block_diagonal import start_ratio
+from theory.block_limit import depth_two_ratio, gap_constant, limit_exponent
+from theory.derivation import Kind
 from theory.symbols import alpha, block_size, blocks, depth, m, value
 
 CLAIMS = {"law": small_scale_law, "bound": small_scale_bound}
@@ -109,16 +112,25 @@ def test_the_stable_rank_tends_to_one_only_when_coupled():
     assert decoupled == [3, 3]
 
 
-def test_rank_one_needs_every_case_of_the_claim():
-    cases = {"deep": True, "shallow": True, "decoupled": True}
-    assert rank_one_derivation(cases).holds
-    assert len(rank_one_derivation(cases).steps) == len(rank_one_derivation({}).steps) + 3
-    for case in cases:
-        (open_step,) = rank_one_derivation(cases | {case: False}).open_steps
-        assert case in open_step.text
+def test_rank_one_holds_under_the_hypothesis_that_m_exceeds_one_and_only_then():
+    assert rank_one_derivation().holds
+    assert rank_one_derivation().sizes == ()
+    # m = 1, L = 2 is decoupled and rank 1: the sign of the ratio is what the hypothesis buys.
+    (open_step,) = rank_one_derivation(strict=False).open_steps
+    assert open_step.kind is Kind.SIGN
+    mu, nu = sp.Symbol("mu", nonnegative=True), sp.Symbol("nu", integer=True, positive=True)
+    assert sp.cancel(open_step.residual - (mu / (mu + nu + 1)) ** 2) == 0
 
 
-def test_the_depth_two_ratio_is_positive_because_m_exceeds_one():
-    (step,) = (step for step in rank_one_derivation({}).steps if step.residual is not None)
-    mu, nu = sp.Symbol("mu", positive=True), sp.Symbol("nu", integer=True, positive=True)
-    assert sp.cancel(step.residual - (mu / (mu + nu + 1)) ** 2) == 0
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("depth_two_ratio", depth_two_ratio * alpha),
+        ("depth_two_ratio", -depth_two_ratio),
+        ("start_ratio", start_ratio / 2),
+        ("start_ratio", 1 / m),
+    ],
+)
+def test_rank_one_rests_on_both_ratios(monkeypatch, name, wrong):
+    monkeypatch.setattr(block_bias, name, wrong)
+    assert len(rank_one_derivation().open_steps) == 1

@@ -285,7 +285,7 @@ def test_curves_with_digits_are_certified_at_every_point(run: Run, tmp_path: Pat
             assert (row["singular_value"], row["radius"]) == ("0", "0")
             continue
         m = "inf" if row["m"] == "inf" else Fraction(float(row["m"]))
-        exact = truth((int(row["depth"]), 3, 2, "1.5", Fraction(float(row["alpha"])), m), 60)[row["mode"] != "1"]
+        exact = truth((int(row["depth"]), 3, 2, "1.5", Fraction(row["alpha"]), m), 60)[row["mode"] != "1"]
         with mpmath.workdps(60):
             assert abs(mpmath.mpf(row["singular_value"]) - exact) <= mpmath.mpf(row["radius"])
             assert mpmath.mpf(row["radius"]) < exact * mpmath.mpf(10) ** -24
@@ -385,7 +385,8 @@ def test_show_tells_everything_about_a_statement(statement_id: str, run: Run) ->
 def test_verify_prints_writes_json_and_exits_with_0(run: Run, tmp_path: Path) -> None:
     chosen = ["block-invariant", "block-rank-one-iff-coupled"]
     text = run("verify", *chosen, chosen[0], "--jobs", 1, "--seed", 3, "--json", tmp_path / "all.json")
-    assert len(text.splitlines()) == 3
+    assert len(text.splitlines()) == 4
+    assert text.splitlines()[-1] == f"json: {tmp_path / 'all.json'}"
     assert "2 statements: 2 PROVED; 3 of 3 mutants refuted" in text
     found = json.loads((tmp_path / "all.json").read_text())
     assert set(found) == {"run", "statements"}

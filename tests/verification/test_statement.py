@@ -6,16 +6,36 @@ import pytest
 import sympy as sp
 from toy_statements import BUDGET, DOMAIN, n, nothing, seen, toy, x
 
-from verification import Falsification, IntegerRange, Parameters, Provenance, RealRange, Source, StatementError
+from verification import (
+    Falsification,
+    IntegerRange,
+    Parameters,
+    Provenance,
+    RealRange,
+    Source,
+    StatementError,
+    Symbolic,
+)
 from verification.claim import Truth
 
 y = sp.Symbol("y", positive=True)
 CHECK = Falsification(("claim",), nothing, "nothing")
 TRUE = sp.Gt(x, sp.Rational(1, 2))
+WORDS = Symbolic(("word",), lambda: [])
+
+
+def test_a_clause_without_a_relation_is_refused_by_checks_that_judge() -> None:
+    with pytest.raises(StatementError, match="no relation"):
+        toy({"claim": TRUE, "word": None}, Falsification(("word", "claim"), nothing, "nothing"))
+
+
+def test_an_assumption_on_an_observable_is_refused() -> None:
+    with pytest.raises(StatementError, match="assumptions speak of parameters only"):
+        toy(TRUE, CHECK, observed=True, assumptions=(sp.Gt(seen, 1),))
 
 
 def test_a_well_formed_statement_is_accepted_and_answers_for_its_clauses() -> None:
-    statement = toy({"claim": TRUE, "word": None}, CHECK, Falsification(("word", "claim"), nothing, "nothing"))
+    statement = toy({"claim": TRUE, "word": None}, CHECK, WORDS)
     assert statement.clause_names == ("claim", "word")
     assert statement.claim("claim") == TRUE
     assert statement.claims(["claim", "word"]) == {"claim": TRUE}

@@ -231,7 +231,7 @@ def depth_strengthens_bias(hypothesis: bool = True, scaled: bool = True) -> Stat
                 IntegerRange(depth, 2, 8),
                 IntegerRange(blocks, 2, 20),
                 IntegerRange(block_size, 1, 3),
-                RealRange(value, Fraction("0.1"), Fraction(10)),
+                RealRange(value, Fraction("0.01"), Fraction(2)),
                 RealRange(product_scale, Fraction("1e-8"), Fraction(1)),
                 RealRange(m, Fraction("1.05"), Fraction(100)),
             )

@@ -112,7 +112,7 @@ class Tally:
             summary=summary,
             worst_residual=residual,
             worst_point=self.witness or self.worst_point,
-            points=decided,
+            points=self.admitted,
             digits=self.digits,
             bits=self.bits,
             seed=seed,
