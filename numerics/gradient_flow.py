@@ -139,12 +139,14 @@ def integrate(
     )
     times, states = [0.0], [start]
     reason = StopReason.STEPS
-    for _ in range(max_steps):
+    for taken in range(max_steps + 1):
         if size_of_residual(states[-1]) <= residual_tolerance * scale:
             reason = StopReason.CONVERGED
             break
         if solver.status == "finished":
             reason = StopReason.TIME
+            break
+        if taken == max_steps:
             break
         # A trial step that overflows is one that the step control rejects.
         with np.errstate(over="ignore", invalid="ignore"):

@@ -1,5 +1,7 @@
 """Catches an error message that does not name its argument, the value and what would be right."""
 
+import pickle
+
 import pytest
 
 from numerics.errors import ArgumentError, PrecisionExhausted
@@ -25,3 +27,12 @@ def test_exhausted_precision_names_the_quantity_the_bits_and_the_knob():
     assert not isinstance(error, ValueError)
     for part in ("sigma_2", "128 bits", "raise max_bits"):
         assert part in str(error)
+
+
+@pytest.mark.parametrize(
+    "error", [ArgumentError("alpha", -1, "a positive number"), PrecisionExhausted("the limit", 128, "max_bits")]
+)
+def test_errors_cross_process_boundaries(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)

@@ -11,7 +11,7 @@ from numerics.block_limit import ranks
 from numerics.errors import ArgumentError, PrecisionExhausted
 from numerics.exact import integer
 
-#: At 100,000 digits a point takes about 3 s on one core.
+#: At 100,000 digits a point takes about 1 s on one core.
 MOST_DIGITS = 100_000
 
 
