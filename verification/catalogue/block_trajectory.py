@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-import mpmath
 import numpy as np
 import sympy as sp
 from flint import arb
 
+from numerics.block_clock import time_from_clock
 from numerics.block_diagonal import BlockFamily, initial_layers, problem
 from numerics.block_trajectory import entries_on_the_way, spectrum_at, time_to_reach, times
 from numerics.gradient_flow import GradientFlow, integrate
@@ -43,54 +43,9 @@ _TOLERANCE = 1e-12
 
 
 def _claimed_time(family: BlockFamily, entry: Fraction, clock: sp.Expr, digits: int) -> arb:
-    """The time to reach `entry` from the claimed clock, by mpmath's Gauss-Legendre quadrature in lambda_1.
-
-    dt = d lambda_1/(lambda_1^(L-1) clock). Heuristic radius: mpmath's own error estimate and the asked digits.
-    """
-    end = _eigenvalue_at(family, entry, digits + 15)
-    fixed = {block_size: family.block_size, value: sp.Rational(*_ratio(family.value))}
-    rate = sp.lambdify(observed, clock.subs(fixed), "mpmath")
-    with mpmath.workdps(digits + 15):
-        first, rest = (mpmath.mpf(x.numerator) / x.denominator for x in family.initial_eigenvalues)
-        power = 2 - family.depth
-        drift = (rest**power - first**power) if rest else mpmath.inf
-
-        def density(x: Any) -> Any:
-            other = (x**power + drift) ** (mpmath.mpf(1) / power)
-            entry_now = (x**family.depth + (family.blocks - 1) * other**family.depth) / family.dimension
-            return 1 / (x ** (family.depth - 1) * rate(entry_now))
-
-        nodes = mpmath.linspace(first, end, 9)
-        result, error = mpmath.quad(density, nodes, error=True)
-        radius = abs(error) + abs(result) * mpmath.mpf(10) ** -(digits + 3)
-        return (
-            arb(mpmath.nstr(result, digits + 12))
-            .union(arb(mpmath.nstr(result + radius, digits + 12)))
-            .union(arb(mpmath.nstr(result - radius, digits + 12)))
-        )
-
-
-def _ratio(number: Fraction) -> tuple[int, int]:
-    return number.numerator, number.denominator
-
-
-def _eigenvalue_at(family: BlockFamily, entry: Fraction, digits: int) -> Any:
-    """lambda_1 when the observed entry is `entry`, by mpmath bisection-secant on w(lambda_1) = entry."""
-    with mpmath.workdps(digits):
-        first, rest = (mpmath.mpf(x.numerator) / x.denominator for x in family.initial_eigenvalues)
-        power = 2 - family.depth
-        drift = (rest**power - first**power) if rest else mpmath.inf
-        target = mpmath.mpf(entry.numerator) / entry.denominator * family.dimension
-
-        def excess(x: Any) -> Any:
-            return (
-                x**family.depth
-                + (family.blocks - 1) * (x**power + drift) ** (mpmath.mpf(family.depth) / power)
-                - target
-            )
-
-        bounds = sorted((first, (target if entry > 0 else first) ** (mpmath.mpf(1) / family.depth)))
-        return mpmath.findroot(excess, bounds, solver="illinois", maxsteps=400, verify=False)
+    """The time to reach `entry` when tau runs at the claimed rate `clock`, by the second quadrature."""
+    fixed = {block_size: family.block_size, value: sp.Rational(family.value.numerator, family.value.denominator)}
+    return time_from_clock(family, entry, sp.lambdify(observed, clock.subs(fixed), "mpmath"), digits)
 
 
 def _two_times(clock: sp.Expr) -> Callable[[Point, int], Values]:
