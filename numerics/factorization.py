@@ -1,13 +1,15 @@
 """Matrix completion by deep factorization in float64: the problem, its loss and its layer gradients.
 
 Conventions
-    Layers are given in the order W_1, ..., W_L; E = 1/2 sum over observed entries of (w_ij - w*_ij)^2.
+    Layers are given in the order W_1, ..., W_L; E = c/2 sum over observed entries of (w_ij - w*_ij)^2, where c is the
+    weight of the problem's normalization, 1 unless said.
 Source
     Shin & Yun 2026, arXiv:2603.04703, Section 2. The gradient is checked by a test against `theory.factorization`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -17,20 +19,34 @@ from numerics.errors import ArgumentError
 Layers = Sequence[np.ndarray]
 
 
+class Normalization(StrEnum):
+    """How the loss is normalised in papers and their codes; it only rescales the flow's time."""
+
+    SUM_HALF = "sum/2"
+    MEAN_OBSERVED = "mean-observed"
+    MEAN_ALL = "mean-all"
+
+
 @dataclass(frozen=True)
 class MatrixCompletion:
     """Observed entries of a matrix: `mask` (rows x columns, boolean) and `targets` (the same shape, float64).
 
-    Targets outside the mask are ignored. Raises ArgumentError for shape mismatch, an empty mask, or a target that is
-    not finite.
+    Targets outside the mask are ignored. `normalization` of the loss: half the sum of squared errors, their mean over
+    the observed entries, or their sum over the number of all entries. Raises ArgumentError for shape mismatch, a mask
+    that is empty or not of 0 and 1, a target that is not finite, or an unknown normalization.
     """
 
     mask: np.ndarray
     targets: np.ndarray
+    normalization: Normalization = Normalization.SUM_HALF
 
     def __post_init__(self) -> None:
-        mask = np.asarray(self.mask, dtype=bool)
-        targets = np.asarray(self.targets, dtype=float)
+        mask, targets = np.asarray(self.mask), np.asarray(self.targets, dtype=float)
+        if not np.isin(mask, (0, 1)).all():
+            raise ArgumentError(
+                "mask", "an array with entries other than 0 and 1", "an array of 0 and 1, or of booleans"
+            )
+        mask = mask.astype(bool)
         if mask.ndim != 2:
             raise ArgumentError("mask", f"array of shape {mask.shape}", "a matrix")
         if targets.shape != mask.shape:
@@ -39,8 +55,18 @@ class MatrixCompletion:
             raise ArgumentError("mask", "an empty mask", "a mask with at least one observed entry")
         if not np.isfinite(targets[mask]).all():
             raise ArgumentError("targets", "an array with nan or inf on observed entries", "finite")
+        if self.normalization not in set(Normalization):
+            raise ArgumentError("normalization", self.normalization, f"one of {', '.join(Normalization)}")
+        object.__setattr__(self, "normalization", Normalization(self.normalization))
         object.__setattr__(self, "mask", mask)
         object.__setattr__(self, "targets", np.where(mask, targets, 0.0))
+
+    @property
+    def weight(self) -> float:
+        """c in E = c/2 sum of squared errors; the flow runs c times as fast as that of the sum/2 loss."""
+        if self.normalization is Normalization.SUM_HALF:
+            return 1.0
+        return 2.0 / (self.mask.size if self.normalization is Normalization.MEAN_ALL else int(self.mask.sum()))
 
 
 def check_layers(problem: MatrixCompletion, layers: Layers) -> None:
@@ -70,16 +96,16 @@ def residual(problem: MatrixCompletion, product: np.ndarray) -> np.ndarray:
 
 
 def loss(problem: MatrixCompletion, product: np.ndarray) -> float:
-    """E = 1/2 |R|_F^2."""
-    return 0.5 * float(np.sum(residual(problem, product) ** 2))
+    """E = c/2 |R|_F^2."""
+    return 0.5 * problem.weight * float(np.sum(residual(problem, product) ** 2))
 
 
 def gradient(problem: MatrixCompletion, layers: Layers) -> list[np.ndarray]:
-    """grad_l E = (W_L ... W_{l+1})^T R (W_{l-1} ... W_1)^T for every layer, with prefix and suffix products."""
+    """grad_l E = c (W_L ... W_{l+1})^T R (W_{l-1} ... W_1)^T for every layer, with prefix and suffix products."""
     prefixes = [layers[0]]
     for layer in layers[1:]:
         prefixes.append(layer @ prefixes[-1])
-    back = residual(problem, prefixes[-1])
+    back = problem.weight * residual(problem, prefixes[-1])
     gradients = []
     for index in range(len(layers) - 1, 0, -1):
         gradients.append(back @ prefixes[index - 1].T)

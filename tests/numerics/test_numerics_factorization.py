@@ -84,7 +84,7 @@ def test_layers_multiply_in_order():
 
 
 def test_targets_outside_the_mask_are_ignored():
-    problem = MatrixCompletion([[1, 0], [0, 2]], [[1, np.nan], [np.inf, 4]])
+    problem = MatrixCompletion([[1, 0], [0, 1]], [[1, np.nan], [np.inf, 4]])
     assert problem.mask.dtype == bool
     assert np.array_equal(problem.targets, [[1, 0], [0, 4]])
 
