@@ -78,22 +78,27 @@ def block_index(sizes: Sequence[int]) -> np.ndarray:
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
-def block_problem(sizes: Sequence[int], values: Sequence[float]) -> MatrixCompletion:
-    """Observed: every entry of the diagonal blocks, block i at values[i]; float64, d x d with d = sum of sizes."""
+def block_problem(sizes: Sequence[int], values: Sequence[float | Fraction]) -> MatrixCompletion:
+    """Observed: every entry of the diagonal blocks, block i at values[i]; d x d with d = sum of sizes."""
     index = block_index(sizes)
     mask = index[:, None] == index[None, :]
-    return MatrixCompletion(mask, np.where(mask, np.asarray(values, dtype=float)[index][:, None], 0.0))
+    return MatrixCompletion(mask, np.where(mask, np.asarray(values, dtype=object)[index][:, None], 0))
 
 
 def problem(family: BlockFamily) -> MatrixCompletion:
-    """The matrix-completion problem of the family, float64, d x d."""
-    return block_problem([family.block_size] * family.blocks, [float(family.value)] * family.blocks)
+    """The matrix-completion problem of the family, d x d, its targets exact fractions."""
+    return block_problem([family.block_size] * family.blocks, [family.value] * family.blocks)
 
 
 def initial_layers(family: BlockFamily) -> list[np.ndarray]:
     """The L equal layers of the family, float64, d x d."""
+    return [layer.astype(float) for layer in exact_layers(family)]
+
+
+def exact_layers(family: BlockFamily) -> list[np.ndarray]:
+    """The L equal layers of the family as arrays of fractions, d x d."""
     index = block_index([family.block_size] * family.blocks)
-    layer = np.where(index[:, None] == index[None, :], float(family.alpha), float(family.outside))
+    layer = np.where(index[:, None] == index[None, :], family.alpha, family.outside)
     return [layer.copy() for _ in range(family.depth)]
 
 

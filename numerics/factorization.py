@@ -10,6 +10,7 @@ Source
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,7 @@ class Normalization(StrEnum):
 class MatrixCompletion:
     """Observed entries of a matrix: `mask` (rows x columns, boolean) and `targets` (the same shape, float64).
 
+    Targets given as fractions are kept exactly in `exact_targets` for the engines that work to more digits.
     Targets outside the mask are ignored. `normalization` of the loss: half the sum of squared errors, their mean over
     the observed entries, or their sum over the number of all entries. Raises ArgumentError for shape mismatch, a mask
     that is empty or not of 0 and 1, a target that is not finite, or an unknown normalization.
@@ -41,7 +43,8 @@ class MatrixCompletion:
     normalization: Normalization = Normalization.SUM_HALF
 
     def __post_init__(self) -> None:
-        mask, targets = np.asarray(self.mask), np.asarray(self.targets, dtype=float)
+        mask, given = np.asarray(self.mask), np.asarray(self.targets)
+        targets = given.astype(float)
         if not np.isin(mask, (0, 1)).all():
             raise ArgumentError(
                 "mask", "an array with entries other than 0 and 1", "an array of 0 and 1, or of booleans"
@@ -60,13 +63,29 @@ class MatrixCompletion:
         object.__setattr__(self, "normalization", Normalization(self.normalization))
         object.__setattr__(self, "mask", mask)
         object.__setattr__(self, "targets", np.where(mask, targets, 0.0))
+        object.__setattr__(self, "_given", given)
+
+    @property
+    def observed(self) -> list[tuple[int, int]]:
+        """Positions of the observed entries, row by row."""
+        return [(int(i), int(j)) for i, j in zip(*np.nonzero(self.mask), strict=True)]
+
+    @property
+    def exact_targets(self) -> list[Fraction]:
+        """The observed targets as exact fractions, row by row."""
+        return [Fraction(target) for target in self._given[self.mask]]  # type: ignore[attr-defined]
+
+    @property
+    def exact_weight(self) -> Fraction:
+        """c in E = c/2 sum of squared errors; the flow runs c times as fast as that of the sum/2 loss."""
+        if self.normalization is Normalization.SUM_HALF:
+            return Fraction(1)
+        return Fraction(2, self.mask.size if self.normalization is Normalization.MEAN_ALL else int(self.mask.sum()))
 
     @property
     def weight(self) -> float:
-        """c in E = c/2 sum of squared errors; the flow runs c times as fast as that of the sum/2 loss."""
-        if self.normalization is Normalization.SUM_HALF:
-            return 1.0
-        return 2.0 / (self.mask.size if self.normalization is Normalization.MEAN_ALL else int(self.mask.sum()))
+        """c in float64."""
+        return float(self.exact_weight)
 
 
 def check_layers(problem: MatrixCompletion, layers: Layers) -> None:
@@ -74,11 +93,15 @@ def check_layers(problem: MatrixCompletion, layers: Layers) -> None:
     rows, columns = problem.mask.shape
     if len(layers) < 1:
         raise ArgumentError("layers", "an empty list", "a list of at least one matrix")
-    shapes = [layer.shape for layer in layers]
-    fits = all(layer.ndim == 2 for layer in layers) and shapes[0][1] == columns and shapes[-1][0] == rows
+    shapes = [np.shape(layer) for layer in layers]
+    fits = (
+        all(len(shape) == 2 and min(shape) > 0 for shape in shapes)
+        and shapes[0][1] == columns
+        and shapes[-1][0] == rows
+    )
     if not fits or any(after[1] != before[0] for before, after in pairwise(shapes)):
         raise ArgumentError("layers", f"a list of shapes {shapes}", f"a chain W_1, ..., W_L from {columns} to {rows}")
-    if not all(np.isfinite(layer).all() for layer in layers):
+    if not all(np.isfinite(np.asarray(layer, dtype=float)).all() for layer in layers):
         raise ArgumentError("layers", "a list with nan or inf entries", "finite")
 
 

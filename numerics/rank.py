@@ -43,5 +43,10 @@ def stable_rank_of(singular_values: np.ndarray) -> np.ndarray:
     return np.sum(share**2, axis=-1)
 
 
+def nuclear_norm_of(singular_values: np.ndarray) -> np.ndarray:
+    """Sum of float64 singular values along the last axis."""
+    return np.sum(singular_values, axis=-1)
+
+
 def _is_zero(value: Any) -> bool:
     return bool(np.ndim(value) == 0 and value == 0)

@@ -10,8 +10,10 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from verification.evidence import Evidence, Series
@@ -179,3 +181,53 @@ def inline_svg(figure: Figure, name: str) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def open_set_figure(dataset: xr.Dataset) -> Figure:
+    """sigma_min of the limit over the plane of starts [[a, b], [b, a]] (`open_set_map`), one panel per depth.
+
+    Drawn over it: where the limit is proved to have full rank (hatched, solid boundary), where it is nearly of rank 1
+    (dotted line at sigma_min = 0.05), and the starts that have rank 1 themselves (dashed). Starts that did not settle
+    stay white.
+    """
+    levels = np.array([0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.5])
+    a, b = dataset["diagonal"].values, dataset["off_diagonal"].values
+    depths = dataset["depth"].values
+    edge = min(a[-1], b[-1])
+    with mpl.rc_context(_STYLE | {"axes.grid": False, "hatch.linewidth": 0.6}):
+        figure = Figure(figsize=(1.3 + 3.1 * len(depths), 3.4), layout="constrained")
+        panels = figure.subplots(1, len(depths), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, depth in zip(panels, depths, strict=True):
+            limit = dataset["smallest_singular_value"].sel(depth=depth).values
+            bands = axes.contourf(
+                a, b, limit, levels=levels, cmap="cividis", norm=BoundaryNorm(levels, 256), extend="max"
+            )
+            margin = dataset["margin"].values
+            axes.contourf(a, b, margin, levels=[0, np.inf], colors="none", hatches=["//"])
+            axes.contour(a, b, margin, levels=[0], colors="white", linewidths=2.0)
+            axes.contour(a, b, limit, levels=[0.05], colors="white", linewidths=1.5, linestyles=":")
+            axes.plot([0, edge], [0, edge], color="white", linewidth=1.2, linestyle="--")
+            axes.set_title(f"$L = {depth}$", fontsize=9)
+            axes.set_xlabel("$w_{11}(0) = w_{22}(0)$")
+            axes.set_aspect("equal")
+            axes.set_xlim(a[0], a[-1])
+            axes.set_ylim(b[0], b[-1])
+        panels[0].set_ylabel("$w_{12}(0) = w_{21}(0)$")
+        bar = figure.colorbar(bands, ax=list(panels), label=r"$\sigma_{\min}(W(\infty))$", ticks=levels)
+        bar.ax.set_yticklabels([format(level, "g") for level in levels])
+        figure.legend(
+            handles=[
+                Patch(
+                    facecolor="0.6",
+                    edgecolor="black",
+                    hatch="//",
+                    label=r"full rank proved: $|R(0)|_F < \sigma_{\min}(W(0))$",
+                ),
+                Line2D([], [], color="0.3", linestyle=":", label=r"$\sigma_{\min}(W(\infty)) = 0.05$"),
+                Line2D([], [], color="0.3", linestyle="--", label="starts of rank 1"),
+            ],
+            loc="outside lower center",
+            ncols=3,
+            fontsize=8,
+        )
+    return figure

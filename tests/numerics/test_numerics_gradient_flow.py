@@ -275,13 +275,13 @@ def test_a_start_at_the_solution_has_converged_without_a_step():
 def test_a_saddle_is_left_unconverged():
     # All layers zero is a critical point: the flow stays, and must not be reported as converged.
     flow = integrate(EYE, [np.zeros((2, 2))] * 2, max_steps=20)
-    assert flow.reason is StopReason.STEPS
+    assert flow.reason is StopReason.STATIONARY
     assert np.all(flow.loss == flow.loss[0])
 
 
 def test_every_stop_has_its_own_remedy():
     remedies = {reason.remedy for reason in StopReason}
-    assert len(remedies) == len(StopReason) == 4
+    assert len(remedies) == len(StopReason) == 5
     assert "max_time" in StopReason.TIME.remedy
     assert "max_steps" in StopReason.STEPS.remedy
     assert "relative_tolerance" in StopReason.STEP_SIZE.remedy
@@ -318,9 +318,9 @@ def test_the_dataset_has_named_dimensions_and_the_trajectory_in_them():
     flow = integrate(*CASES[0])
     data = flow.to_xarray()
     assert data["singular_value"].dims == ("time", "mode")
-    along = ("loss", "effective_rank", "stable_rank", "balancedness_drift")
+    along = ("loss", "effective_rank", "stable_rank", "nuclear_norm", "balancedness_drift", "energy_defect")
     assert all(data[name].dims == ("time",) for name in along)
-    assert set(data.data_vars) == {"singular_value", *along}
+    assert set(data.data_vars) == {"singular_value", "end_to_end", "mask", "target", *along}
     assert list(data["mode"].values) == [1, 2, 3]
     assert np.array_equal(data["time"], flow.times)
     assert np.array_equal(data["singular_value"], flow.singular_values)

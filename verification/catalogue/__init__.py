@@ -4,13 +4,39 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache
 
-from verification.catalogue import block_bias, block_closed_forms, block_diagonal, block_limit, block_trajectory
+from verification.catalogue import (
+    block_bias,
+    block_closed_forms,
+    block_diagonal,
+    block_limit,
+    block_trajectory,
+    connectivity,
+    coupling,
+    depth_two,
+    dynamics,
+    first_column,
+    nuclear_norm,
+    residual_margin,
+)
 from verification.errors import UnknownStatement
 from verification.statement import Statement
 
 _BUILDERS: dict[str, Callable[[], Statement]] = {
     build.__name__.replace("_", "-"): build
-    for module in (block_diagonal, block_limit, block_bias, block_closed_forms, block_trajectory)
+    for module in (
+        block_diagonal,
+        block_limit,
+        block_bias,
+        block_closed_forms,
+        block_trajectory,
+        dynamics,
+        connectivity,
+        coupling,
+        residual_margin,
+        first_column,
+        depth_two,
+        nuclear_norm,
+    )
     for build in module.STATEMENTS
 }
 

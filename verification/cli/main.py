@@ -22,6 +22,7 @@ _COMMANDS = {
     "verify": ("verify", "verify", "Verify statements of the catalogue."),
     "limit": ("limit", "limit", "Certified singular values of the limit."),
     "curves": ("curves", "curves", "Singular values of the limit against the scale."),
+    "coupling": ("coupling", "coupling", "Which observed entries of a problem interact."),
 }
 
 
