@@ -35,6 +35,8 @@ _RADIUS_AGE = 25
 _RADIUS_MARGIN = 1.1
 _RADIUS_TOLERANCE = 0.02
 _POWER_ITERATIONS = 60
+#: Errors below this one say nothing about the next step.
+_SMALLEST_ERROR = 1e-10
 _ROUNDING = float(np.finfo(float).eps)
 
 
@@ -52,97 +54,122 @@ class ChebyshevEngine:
         run = _Run(term, term.pack(layers))
         # Rounding in the recurrence grows like the square of the number of stages (Section 3.2 of the source).
         most_stages = max(2, math.isqrt(int(tolerance.relative / (10 * _ROUNDING))))
-        time, radius, age = 0.0, run.spectral_radius(), 0
+        time, radius, age, rejected = 0.0, run.spectral_radius(), 0, 0
+        before: tuple[float, float] | None = None
         step = min(1 / radius, end) if radius > 0 else min(1.0, end)
         yield run.moment(time)
         while time < end:
-            if age >= _RADIUS_AGE:
-                radius, age = run.spectral_radius(), 0
+            if age >= _RADIUS_AGE or rejected > 1:
+                radius, age, rejected = run.spectral_radius(), 0, 0
             step = min(step, stability_interval(most_stages) / radius) if radius > 0 else step
             last = time + step >= end * (1 - 4 * _ROUNDING)
             step = end - time if last else step
-            error = run.attempt(step, stages_for(step * radius), tolerance.relative)
+            error = max(run.attempt(step, stages_for(step * radius), tolerance.relative), _SMALLEST_ERROR)
             if error <= 1:
                 run.accept()
                 time = end if last else time + step
-                age += 1
+                age, rejected = age + 1, 0
                 yield run.moment(time)
+                factor, before = _next_step(error, step, before), (error, step)
             else:
-                radius, age = run.spectral_radius(), 0
-            factor = _SAFETY / max(error, 1e-10) ** (1 / (_ORDER + 1)) if math.isfinite(error) else _SLOWEST
-            step *= min(_FASTEST, max(_SLOWEST, factor))
+                rejected += 1
+                factor = _next_step(error, step, None)
+            step *= factor
             if step <= _ROUNDING * time:
                 return
+
+
+def _next_step(error: float, step: float, before: tuple[float, float] | None) -> float:
+    """Factor for the next step; with the accepted step `before`, the trend of the error is continued.
+
+    Source: Gustafsson 1994, Control-theoretic techniques for stepsize selection, ACM TOMS 20, 496-517.
+    """
+    power = 1 / (_ORDER + 1)
+    factor = _SAFETY * error**-power
+    if before is not None:
+        factor *= (before[0] / error) ** power * step / before[1]
+    return min(_FASTEST, max(_SLOWEST, factor))
 
 
 class _Run:
     """The vectors of one integration; every product of a step is written into one of them."""
 
     def __init__(self, term: Term, state: np.ndarray) -> None:
-        from scipy.linalg.blas import daxpy, dgemv  # a third of a second that only flows need
+        from scipy.linalg.blas import dgemv  # a third of a second that only flows need
 
         self.term = term
-        self._daxpy, self._dgemv = daxpy, dgemv
-        #: Rows: velocity of the last stage, velocity at the start of the step, state at the start of the step.
-        self._rows = np.empty((3, state.size))
-        self._rows[2] = state
-        self._current, self._previous = np.empty_like(state), np.empty_like(state)
+        self._dgemv = dgemv
+        #: Rows 0 and 4: the last two stages, in turn. Rows 1 to 3: velocity of the last stage, velocity at the start
+        #: of the step, state at the start of the step. So a new stage is one product with four rows, in place.
+        self._rows = np.zeros((5, state.size))
+        self._rows[3] = state
+        self._layers = [term.unpack(row) for row in self._rows]
         self._direction = np.random.default_rng(0).standard_normal(state.size)
-        term.velocity(state, self._rows[1])
+        term.velocity(state, self._rows[2])
         self._observed = term.residual_norm, term.speed
+        self._size = _norm(state)
+        self._end = 0
 
     @property
     def state(self) -> np.ndarray:
-        return self._rows[2]
+        return self._rows[3]
 
     def moment(self, time: float) -> Moment:
         residual_norm, speed = self._observed
         return Moment(time, self.state, residual_norm, speed, self.term.evaluations)
 
     def attempt(self, step: float, stages: int, relative_tolerance: float) -> float:
-        """One step from `state`, its result left in `_current`; the error in units of the tolerance."""
-        last, start, state = self._rows
+        """One step from `state`, its result left in row `_end`; the error in units of the tolerance."""
+        rows = self._rows
         first, others = coefficients(stages)
         with np.errstate(over="ignore", invalid="ignore"):
-            np.multiply(start, first * step, out=self._current)
-            self._current += state
-            before = 0.0
+            np.multiply(rows[2], first * step, out=rows[0])
+            rows[0] += rows[3]
+            now, before = 0, 4
+            rows[4] = rows[3]
             for current, previous, velocity, drift in others:
-                self.term.velocity(self._current, last)
-                # Two stages back is the state itself at first, later a vector of its own.
-                base = 1 - current - previous if before else 1 - current
-                self._combine(np.array([step * velocity, step * drift, base]), before and previous, current)
-                self._current, self._previous = self._previous, self._current
-                before = 1.0
-            self.term.velocity(self._current, last)
-            self._combine(np.array([0.4 * step, 0.4 * step, 0.8]), 0.0, -0.8)
-            size = max(_norm(state), _norm(self._current))
-            error = _norm(self._previous) / (relative_tolerance * size)
-        return error if math.isfinite(error) else math.inf
+                self._evaluate(now)
+                base = 1 - current - previous
+                self._combine(now, before, current, (step * velocity, step * drift, base), previous)
+                now, before = before, now
+            self._evaluate(now)
+            self._combine(now, before, -0.8, (0.4 * step, 0.4 * step, 0.8), 0.0)
+            self._end, self._end_size = now, _norm(rows[now])
+            error = _norm(rows[before]) / (relative_tolerance * max(self._size, self._end_size))
+        if not math.isfinite(error):
+            # 0 times inf is not 0 in the next combination.
+            rows[0], rows[1], rows[4] = 0.0, 0.0, 0.0
+            return math.inf
+        return error
 
     def accept(self) -> None:
         """Make the result of the last attempt the state."""
-        self._rows[1] = self._rows[0]
-        self._rows[2] = self._current
+        self._rows[2] = self._rows[1]
+        self._rows[3] = self._rows[self._end]
+        self._size = self._end_size
         self._observed = self.term.residual_norm, self.term.speed
 
-    def _combine(self, weights: np.ndarray, previous: float, current: float) -> None:
-        """_previous := previous _previous + weights . rows + current _current, in place."""
-        if previous == 0.0:
-            self._previous.fill(0.0)
-        self._dgemv(1.0, self._rows.T, weights, beta=previous, y=self._previous, overwrite_y=1)
-        self._daxpy(self._current, self._previous, a=current)
+    def _evaluate(self, row: int) -> None:
+        """The velocity at a row, into row 1."""
+        self.term.velocity_of(self._layers[row], self._rows[1], self._layers[1])
+
+    def _combine(
+        self, now: int, before: int, current: float, weights: tuple[float, float, float], previous: float
+    ) -> None:
+        """Row before := previous (row before) + current (row now) + weights . rows 1 to 3, in place."""
+        rows = self._rows[:4] if now == 0 else self._rows[1:]
+        factors = np.array([current, *weights] if now == 0 else [*weights, current])
+        self._dgemv(1.0, rows.T, factors, beta=previous, y=self._rows[before], overwrite_y=1)
 
     def spectral_radius(self) -> float:
         """Of the Jacobian at `state`, by power iteration on differences of velocities; heuristic, 10% above."""
-        start, state = self._rows[1], self._rows[2]
+        start, state, direction, image = self._rows[2], self._rows[3], self._direction, self._rows[4]
         distance = math.sqrt(_ROUNDING) * (_norm(state) or 1.0)
-        direction, image = self._direction, self._previous
         direction *= distance / np.linalg.norm(direction)
         radius = 0.0
         for _ in range(_POWER_ITERATIONS):
-            np.add(state, direction, out=self._current)
-            self.term.velocity(self._current, image)
+            np.add(state, direction, out=self._rows[0])
+            self.term.velocity(self._rows[0], image)
             np.subtract(image, start, out=direction)
             # The released energy does not act back on the layers.
             direction[-1] = 0.0

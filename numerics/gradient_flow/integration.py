@@ -13,6 +13,7 @@ from numerics.gradient_flow.engine_taylor import TaylorEngine
 from numerics.gradient_flow.result import GradientFlow
 from numerics.gradient_flow.stopping import Stopping, StopReason
 from numerics.gradient_flow.term import Term
+from numerics.threads import threads_for
 
 ENGINES = f"scipy, scipy:METHOD with METHOD one of {', '.join(METHODS)}, taylor, or chebyshev"
 
@@ -57,21 +58,22 @@ def integrate(
     largest = max(float(np.max(np.abs(layer.astype(float)))) for layer in layers) or 1.0
     tolerance = Tolerance(relative_tolerance, max(1e-3 * relative_tolerance * largest, np.finfo(float).tiny))
     scale = float(np.linalg.norm(problem.targets))
-    iterator = engine.moments(problem, layers, tolerance, max_time)
-    current, stride, step = next(iterator), 1, 0
-    kept = [(current.time, current.state.copy())]
-    while (reason := stopping.reason(current.residual_norm, scale, current.time, step, current.speed)) is None:
-        following = next(iterator, None)
-        if following is None:
-            return _result(problem, engine, layers, kept, current, step, relative_tolerance, StopReason.STEP_SIZE)
-        current, step = following, step + 1
-        if step % stride == 0:
+    with threads_for(layers):
+        iterator = engine.moments(problem, layers, tolerance, max_time)
+        current, stride, step = next(iterator), 1, 0
+        kept = [(current.time, current.state.copy())]
+        while (reason := stopping.reason(current.residual_norm, scale, current.time, step, current.speed)) is None:
+            following = next(iterator, None)
+            if following is None:
+                return _result(problem, engine, layers, kept, current, step, relative_tolerance, StopReason.STEP_SIZE)
+            current, step = following, step + 1
+            if step % stride == 0:
+                kept.append((current.time, current.state.copy()))
+                if len(kept) == moments:
+                    kept, stride = kept[::2], 2 * stride
+        if kept[-1][0] != current.time:
             kept.append((current.time, current.state.copy()))
-            if len(kept) == moments:
-                kept, stride = kept[::2], 2 * stride
-    if kept[-1][0] != current.time:
-        kept.append((current.time, current.state.copy()))
-    return _result(problem, engine, layers, kept, current, step, relative_tolerance, reason)
+        return _result(problem, engine, layers, kept, current, step, relative_tolerance, reason)
 
 
 def _result(

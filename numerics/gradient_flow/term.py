@@ -57,8 +57,11 @@ class Term:
 
     def velocity(self, state: np.ndarray, out: np.ndarray) -> np.ndarray:
         """The time derivative of a state, written into `out`, which must not overlap it."""
+        return self.velocity_of(self.unpack(state), out, self.unpack(out))
+
+    def velocity_of(self, layers: Sequence[np.ndarray], out: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """`velocity` for a caller that keeps the views `layers` of its state and `gradients` of `out`."""
         self.evaluations += 1
-        layers, gradients = self.unpack(state), self.unpack(out)
         before = layers[0]
         for layer, product in zip(layers[1:], self._prefixes[1:], strict=True):
             before = np.matmul(layer, before, out=product)
