@@ -98,7 +98,8 @@ def initial_layers(family: BlockFamily) -> list[np.ndarray]:
 def exact_layers(family: BlockFamily) -> list[np.ndarray]:
     """The L equal layers of the family as arrays of fractions, d x d."""
     index = block_index([family.block_size] * family.blocks)
-    layer = np.where(index[:, None] == index[None, :], family.alpha, family.outside)
+    inside = index[:, None] == index[None, :]
+    layer = np.where(inside, np.array(family.alpha, dtype=object), np.array(family.outside, dtype=object))
     return [layer.copy() for _ in range(family.depth)]
 
 

@@ -17,6 +17,15 @@ class ArgumentError(ValueError):
         return type(self), (self.argument, self.value, self.expected)
 
 
+class MissingExtra(ArgumentError):
+    """The argument asks for an optional library that is not installed; `remedy` is the command that installs it."""
+
+    @property
+    def remedy(self) -> str:
+        """What to run."""
+        return self.expected.partition("run: ")[2]
+
+
 class PrecisionExhausted(ArithmeticError):
     """A ball stayed wider than asked at the highest working precision allowed.
 

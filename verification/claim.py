@@ -109,6 +109,9 @@ def _inequality(strict: bool, downwards: bool) -> Callable[[Any, Any, int], Judg
         true = small < large if strict else small <= large
         false = small >= large if strict else small > large
         violation = 0.0 if true else _distance(small, large) if small.mid() > large.mid() else 0.0
+        if false and violation == 0.0:
+            # A strict inequality that fails by equality has no size; like any false yes-or-no claim it counts as 1.
+            violation = 1.0
         return Judgement(Truth.TRUE if true else Truth.FALSE if false else Truth.UNKNOWN, violation)
 
     return compare

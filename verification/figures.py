@@ -19,10 +19,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from verification.evidence import Evidence, Series
 
 # Okabe & Ito 2008, without yellow: distinguishable under all common colour deficiencies and in print.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _SMALLEST = -300.0  # log10 of the smallest value drawn on a logarithmic float64 axis
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -49,7 +49,7 @@ def curves_figure(dataset: xr.Dataset, against: str) -> Figure:
     window = _common_scales(dataset) if against == "product-scale" else None
     columns = len(ms) if len(ms) <= 3 else 2 if len(ms) == 4 else 3
     rows = math.ceil(len(ms) / columns)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(6.4, 3.0 * columns + 1.2), 2.7 * rows + 1.1), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (j, m) in zip(panels.flat, enumerate(ms), strict=False):
@@ -86,7 +86,7 @@ def _curve(axes: Axes, x: np.ndarray, logs: np.ndarray, index: int, *, dashed: b
     shown = np.isfinite(logs) & (x > 0)
     if not shown.any():
         return
-    colour, marker = _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)]
+    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     axes.plot(
         x[shown],
         logs[shown] if extreme else 10 ** logs[shown],
@@ -101,7 +101,7 @@ def _curve(axes: Axes, x: np.ndarray, logs: np.ndarray, index: int, *, dashed: b
 
 def _curves_legend(figure: Figure, dataset: xr.Dataset) -> None:
     handles = [
-        Line2D([], [], color=_COLOURS[i % 7], marker=_MARKERS[i % 7], markersize=3.5, label=f"$L = {depth}$")
+        Line2D([], [], color=COLOURS[i % 7], marker=MARKERS[i % 7], markersize=3.5, label=f"$L = {depth}$")
         for i, depth in enumerate(dataset["depth"].values)
     ]
     names = dataset["mode"].values
@@ -122,22 +122,22 @@ def _caption(dataset: xr.Dataset) -> str:
 
 def series_figure(series: Series) -> Figure:
     """Measured values (markers) over the prediction (lines)."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 2.9), layout="constrained")
         axes = figure.subplots()
         for index, (name, (x, y)) in enumerate(series.predicted.items()):
             label = f"{_NAMES.get(name, name)} predicted"
-            axes.plot(x, y, color=_COLOURS[index], linewidth=1.3, linestyle="-" if index == 0 else "--", label=label)
+            axes.plot(x, y, color=COLOURS[index], linewidth=1.3, linestyle="-" if index == 0 else "--", label=label)
         for index, (name, (x, y)) in enumerate(series.measured.items()):
             label = f"{_NAMES.get(name, name)} flow"
             axes.plot(
                 x,
                 y,
                 linestyle="none",
-                marker=_MARKERS[index],
+                marker=MARKERS[index],
                 markersize=3.5,
                 mfc="none",
-                color=_COLOURS[index],
+                color=COLOURS[index],
                 label=label,
             )
         axes.set_xlabel(series.axis.replace("time t", "time $t$"))
@@ -153,13 +153,13 @@ def residual_figure(evidence: Sequence[Evidence]) -> Figure | None:
     rows = [one for one in evidence if any(sample > 0 for sample in one.samples)]
     if not rows:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 0.9 + 0.45 * len(rows)), layout="constrained")
         axes = figure.subplots()
         for index, one in enumerate(rows):
             samples = np.array([sample for sample in one.samples if sample > 0])
             offsets = 0.28 * (np.modf(np.arange(samples.size) * 0.618034)[0] - 0.5)
-            axes.plot(samples, index + offsets, ".", markersize=2.5, color=_COLOURS[index % len(_COLOURS)], alpha=0.6)
+            axes.plot(samples, index + offsets, ".", markersize=2.5, color=COLOURS[index % len(COLOURS)], alpha=0.6)
         axes.set_yticks(range(len(rows)), [one.kind for one in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xscale("log")
@@ -170,14 +170,14 @@ def residual_figure(evidence: Sequence[Evidence]) -> Figure | None:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, without a time stamp."""
     metadata = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix.lower()]
-    with mpl.rc_context(_STYLE | {"svg.hashsalt": "rankproof"}):
+    with mpl.rc_context(STYLE | {"svg.hashsalt": "rankproof"}):
         figure.savefig(path, metadata=metadata)
 
 
 def inline_svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element for a page; `name` keeps identifiers of different figures apart."""
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE | {"svg.hashsalt": name, "savefig.transparent": True}):
+    with mpl.rc_context(STYLE | {"svg.hashsalt": name, "savefig.transparent": True}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -194,7 +194,7 @@ def open_set_figure(dataset: xr.Dataset) -> Figure:
     a, b = dataset["diagonal"].values, dataset["off_diagonal"].values
     depths = dataset["depth"].values
     edge = min(a[-1], b[-1])
-    with mpl.rc_context(_STYLE | {"axes.grid": False, "hatch.linewidth": 0.6}):
+    with mpl.rc_context(STYLE | {"axes.grid": False, "hatch.linewidth": 0.6}):
         figure = Figure(figsize=(1.3 + 3.1 * len(depths), 3.4), layout="constrained")
         panels = figure.subplots(1, len(depths), sharex=True, sharey=True, squeeze=False)[0]
         for axes, depth in zip(panels, depths, strict=True):

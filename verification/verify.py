@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_context
 
+from numerics.errors import MissingExtra
 from verification import catalogue
 from verification.budget import Budget
 from verification.evidence import Evidence
@@ -94,6 +95,8 @@ def run_check(statement: Statement, check: Check, budget: Budget) -> Evidence:
     begin = time.perf_counter()
     try:
         evidence = check.run(statement, budget)
+    except MissingExtra as error:
+        evidence = Evidence(check.kind, check.clauses, Verdict.UNDECIDED, str(error), remedy=error.remedy)
     except Exception as error:  # a check of any kind may fail in any way; the run must say so and go on
         evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{type(error).__name__}: {error}")
     return replace(evidence, seconds=time.perf_counter() - begin)

@@ -7,8 +7,8 @@ Why our own
     outside the right-hand side; CVODE (BDF, matrix-free GMRES, scikit-SUNDAE) as many again and 15 times; the official
     bindings of ARKODE, which has such a method, are not installable on every Python that rankproof supports.
 Error control
-    In the Frobenius norm of all layers together, relative to that of the state: the flow does not change when the hidden
-    spaces are rotated, so single entries have no scale of their own.
+    In the Frobenius norm of all layers together, relative to that of the state: the flow does not change when the
+    hidden spaces are rotated, so single entries have no scale of their own.
 Accuracy
     Second order: choose it for relative tolerances of 1e-7 and above, and `scipy` or `taylor` for finer ones.
 Source
@@ -108,7 +108,7 @@ class _Run:
         term.velocity(state, self._rows[2])
         self._observed = term.residual_norm, term.speed
         self._size = _norm(state)
-        self._end = 0
+        self._end, self._end_size = 0, self._size
 
     @property
     def state(self) -> np.ndarray:

@@ -6,7 +6,7 @@ kind waits for the compiler, the next do not.
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +65,18 @@ class TaylorEngine:
             integrator.state[:] = reals([*exact_layers(layers), 0], self.bits)
             observe = _precise_observer(term, problem, self.bits)
         steps = 0
-        yield Moment(0.0, integrator.state, *observe(integrator.state), evaluations=steps)
+        yield _moment(integrator, observe, 0)
         while float(integrator.time) < end:
             outcome, taken = integrator.step(_number(min(LONGEST_STEP, end - float(integrator.time)), integrator.time))
             if not math.isfinite(float(taken)) or float(taken) == 0.0 or "err" in str(outcome):
                 return
             steps += 1
-            yield Moment(float(integrator.time), integrator.state, *observe(integrator.state), evaluations=steps)
+            yield _moment(integrator, observe, steps)
+
+
+def _moment(integrator: Any, observe: Callable[[np.ndarray], tuple[float, float]], steps: int) -> Moment:
+    residual_norm, speed = observe(integrator.state)
+    return Moment(float(integrator.time), integrator.state, residual_norm, speed, steps)
 
 
 def _number(value: float, like: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numerics.errors import ArgumentError
+from numerics.errors import ArgumentError, MissingExtra
 from numerics.factorization import MatrixCompletion
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ _COMPACT_PRODUCTS = 1_000
 
 
 def heyoka_module() -> Any:
-    """The module heyoka, or an ArgumentError that says how to install it."""
+    """The module heyoka, or a MissingExtra that says how to install it."""
     try:
         import heyoka
     except ImportError:
-        raise ArgumentError("engine", "taylor", "installed; run: pip install 'rankproof[taylor]'") from None
+        raise MissingExtra("engine", "taylor", "installed; run: pip install 'rankproof[taylor]'") from None
     return heyoka
 
 

@@ -26,13 +26,18 @@ from theory.symbols import (
 )
 from theory.symbols import total as sum_of_values
 from verification.catalogue.families import (
+    AGREEING_DIGITS,
     LIMIT_OBSERVABLES,
+    PRECISE_FLOWS,
+    PRECISE_METHOD,
     Z_OBSERVABLE,
     family_at,
     family_domain,
     flow_domain,
     observe_flow,
     observe_flow_limit,
+    observe_precise_limit,
+    precise_domain,
     sigma_n,
 )
 from verification.catalogue.sources import shin_yun
@@ -63,6 +68,15 @@ def _flow_with_z(point: Point, digits: int) -> Values:
 def _flow_limit_with_z(point: Point) -> Observation:
     seen = observe_flow_limit(point)
     return Observation([_with_z(dict(values), point) for values in seen.snapshots], seen.stopped, seen.series)
+
+
+def _precise_limit_with_z(point: Point) -> Observation:
+    seen = observe_precise_limit(point)
+    return Observation([_with_z(dict(values), point) for values in seen.snapshots], seen.stopped)
+
+
+def _precise(clauses: tuple[str, ...], observe: Callable[[Point], Observation], domain: Parameters) -> Trajectory:
+    return Trajectory(clauses, observe, PRECISE_METHOD, domain, digits=AGREEING_DIGITS, most_flows=PRECISE_FLOWS)
 
 
 def block_limit(
@@ -130,6 +144,7 @@ def block_limit(
                 ),
             ),
             Trajectory(("root", "spectrum"), _flow_limit_with_z, "limit of the full matrix flow", flow_domain()),
+            _precise(("root", "spectrum"), _precise_limit_with_z, precise_domain((3, 4))),
             Falsification(
                 ("root", "spectrum"),
                 _flow_with_z,
@@ -175,6 +190,7 @@ def block_limit_depth2(ratio: sp.Expr = theory.depth_two_ratio) -> Statement:
         ),
         checks=(
             Trajectory(("ratio", "first"), observe_flow_limit, "limit of the full matrix flow", flow_domain((2, 2))),
+            _precise(("ratio", "first"), observe_precise_limit, precise_domain((2, 2))),
             Falsification(
                 ("ratio", "first"),
                 observe_flow,
@@ -200,6 +216,9 @@ def block_decoupled(limit_value: sp.Expr = block_size * value) -> Statement:
     def flow_at_infinite_m(point: Point) -> Observation:
         return observe_flow_limit(point | {m: float("inf")})
 
+    def precise_flow_at_infinite_m(point: Point) -> Observation:
+        return observe_precise_limit(point | {m: float("inf")})
+
     return Statement(
         id="block-decoupled",
         title="Diagonal starts decouple the blocks: all n singular values agree, at every depth and scale",
@@ -212,6 +231,11 @@ def block_decoupled(limit_value: sp.Expr = block_size * value) -> Statement:
         ),
         checks=(
             Trajectory(("equal", "value"), flow_at_infinite_m, "limit of the full matrix flow", Parameters(ranges)),
+            _precise(
+                ("equal", "value"),
+                precise_flow_at_infinite_m,
+                Parameters(tuple(one for one in precise_domain((2, 4)).ranges if one.symbol != m)),
+            ),
             Falsification(
                 ("equal", "value"),
                 lambda point, digits: observe_flow(point | {m: float("inf")}, digits),

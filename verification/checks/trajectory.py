@@ -6,16 +6,16 @@ from typing import Any
 
 import sympy as sp
 
-from numerics.balls import precision
+from numerics.balls import bits_for, precision
 from numerics.gradient_flow import StopReason
 from verification.budget import Budget
-from verification.checks.tally import Tally
+from verification.checks.tally import GUARD_DIGITS, Tally
 from verification.claim import Truth
 from verification.evidence import Evidence, Series, clause_text
 from verification.parameters import Parameters, Point
 from verification.statement import Statement
 
-_BITS = 96
+_FEWEST_BITS = 96
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Trajectory:
     """Judge the clauses on integrated flows.
 
     Heuristic: the balls are as wide as the flow's error estimate, and `digits` of them must be narrow for an equation
-    to count as agreement. A flow that did not converge is counted as open, never compared.
+    to count as agreement. A flow that did not converge is counted as open, never compared. `most_flows` caps the
+    budget where one flow takes long.
     """
 
     clauses: tuple[str, ...]
@@ -43,15 +44,18 @@ class Trajectory:
     method: str
     domain: Parameters
     digits: int = 6
+    most_flows: int | None = None
     kind: str = "trajectory"
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Stops at the first counterexample."""
-        tally = Tally(self.digits, _BITS)
+        bits = max(_FEWEST_BITS, bits_for(self.digits + GUARD_DIGITS))
+        flows = min(budget.trajectories, self.most_flows or budget.trajectories)
+        tally = Tally(self.digits, bits)
         claims = statement.claims(self.clauses)
         series: list[Series] = []
-        with precision(_BITS):
-            for point in self.domain.grid(budget.trajectories):
+        with precision(bits):
+            for point in self.domain.grid(flows):
                 if statement.admits(point) is not Truth.TRUE:
                     continue
                 seen = self.observe(point)

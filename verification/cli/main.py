@@ -21,6 +21,7 @@ _COMMANDS = {
     "show": ("statements", "show", "Show a statement, its derivation, checks and mutants."),
     "verify": ("verify", "verify", "Verify statements of the catalogue."),
     "limit": ("limit", "limit", "Certified singular values of the limit."),
+    "trajectory": ("trajectory", "trajectory", "One gradient flow over what is predicted of it."),
     "curves": ("curves", "curves", "Singular values of the limit against the scale."),
     "coupling": ("coupling", "coupling", "Which observed entries of a problem interact."),
 }
