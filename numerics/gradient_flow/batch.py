@@ -28,7 +28,8 @@ _CHUNK = 8
 class Ensemble:
     """End points of many flows of one problem, float64, in the order of the starts.
 
-    layers: per layer an array (N, rows, columns); residual_norm (N,): |R|_F; times (N,); reasons: why each stopped.
+    layers: per layer an array (N, rows, columns); residual_norm (N,): |R|_F; times (N,), up to 8 steps after the
+    tolerance was reached; reasons: why each stopped.
     """
 
     problem: MatrixCompletion

@@ -99,13 +99,14 @@ class _Run:
 
         self.term = term
         self._dgemv = dgemv
-        #: Rows 0 and 4: the last two stages, in turn. Rows 1 to 3: velocity of the last stage, velocity at the start
-        #: of the step, state at the start of the step. So a new stage is one product with four rows, in place.
+        #: Rows 0 and 4: the last two stages, in turn. Rows 1 and 2: velocity at the last stage and at the start of the
+        #: step, in turn. Row 3: the state at the start. So a new stage is one product with four rows, in place.
         self._rows = np.zeros((5, state.size))
         self._rows[3] = state
         self._layers = [term.unpack(row) for row in self._rows]
-        self._direction = np.random.default_rng(0).standard_normal(state.size)
-        term.velocity(state, self._rows[2])
+        self._direction = _arbitrary(state.size)
+        self._start, self._last = 2, 1
+        term.velocity(state, self._rows[self._start])
         self._observed = term.residual_norm, term.speed
         self._size = _norm(state)
         self._end, self._end_size = 0, self._size
@@ -123,14 +124,14 @@ class _Run:
         rows = self._rows
         first, others = coefficients(stages)
         with np.errstate(over="ignore", invalid="ignore"):
-            np.multiply(rows[2], first * step, out=rows[0])
+            np.multiply(rows[self._start], first * step, out=rows[0])
             rows[0] += rows[3]
             now, before = 0, 4
-            rows[4] = rows[3]
-            for current, previous, velocity, drift in others:
+            for number, (current, previous, velocity, drift) in enumerate(others):
                 self._evaluate(now)
-                base = 1 - current - previous
-                self._combine(now, before, current, (step * velocity, step * drift, base), previous)
+                # Two stages before the second one lies the state itself, which row 3 holds already.
+                held, base = (previous, 1 - current - previous) if number else (0.0, 1 - current)
+                self._combine(now, before, current, (step * velocity, step * drift, base), held)
                 now, before = before, now
             self._evaluate(now)
             self._combine(now, before, -0.8, (0.4 * step, 0.4 * step, 0.8), 0.0)
@@ -138,32 +139,33 @@ class _Run:
             error = _norm(rows[before]) / (relative_tolerance * max(self._size, self._end_size))
         if not math.isfinite(error):
             # 0 times inf is not 0 in the next combination.
-            rows[0], rows[1], rows[4] = 0.0, 0.0, 0.0
+            rows[0], rows[self._last], rows[4] = 0.0, 0.0, 0.0
             return math.inf
         return error
 
     def accept(self) -> None:
         """Make the result of the last attempt the state."""
-        self._rows[2] = self._rows[1]
+        self._start, self._last = self._last, self._start
         self._rows[3] = self._rows[self._end]
         self._size = self._end_size
         self._observed = self.term.residual_norm, self.term.speed
 
     def _evaluate(self, row: int) -> None:
-        """The velocity at a row, into row 1."""
-        self.term.velocity_of(self._layers[row], self._rows[1], self._layers[1])
+        """The velocity at a row, into row `_last`."""
+        self.term.velocity_of(self._layers[row], self._rows[self._last], self._layers[self._last])
 
     def _combine(
         self, now: int, before: int, current: float, weights: tuple[float, float, float], previous: float
     ) -> None:
-        """Row before := previous (row before) + current (row now) + weights . rows 1 to 3, in place."""
+        """Row before := previous (row before) + current (row now) + weights . (rows _last, _start and 3), in place."""
+        last, start, state = weights if self._last == 1 else (weights[1], weights[0], weights[2])
         rows = self._rows[:4] if now == 0 else self._rows[1:]
-        factors = np.array([current, *weights] if now == 0 else [*weights, current])
+        factors = np.array((current, last, start, state) if now == 0 else (last, start, state, current))
         self._dgemv(1.0, rows.T, factors, beta=previous, y=self._rows[before], overwrite_y=1)
 
     def spectral_radius(self) -> float:
         """Of the Jacobian at `state`, by power iteration on differences of velocities; heuristic, 10% above."""
-        start, state, direction, image = self._rows[2], self._rows[3], self._direction, self._rows[4]
+        start, state, direction, image = self._rows[self._start], self._rows[3], self._direction, self._rows[4]
         distance = math.sqrt(_ROUNDING) * (_norm(state) or 1.0)
         direction *= distance / np.linalg.norm(direction)
         radius = 0.0
@@ -175,7 +177,7 @@ class _Run:
             direction[-1] = 0.0
             grown = float(np.linalg.norm(direction))
             if grown == 0.0 or not math.isfinite(grown):
-                direction[...] = np.random.default_rng(0).standard_normal(state.size)
+                direction[...] = _arbitrary(state.size)
                 return radius
             direction *= distance / grown
             converged = abs(grown / distance - radius) <= _RADIUS_TOLERANCE * radius
@@ -183,6 +185,11 @@ class _Run:
             if converged:
                 break
         return _RADIUS_MARGIN * radius
+
+
+def _arbitrary(size: int) -> np.ndarray:
+    """A vector that no symmetry of a problem makes orthogonal to an eigenvector."""
+    return np.resize(np.random.default_rng(0).standard_normal(997), size)
 
 
 def _norm(state: np.ndarray) -> float:

@@ -66,7 +66,7 @@ class Term:
         for layer, product in zip(layers[1:], self._prefixes[1:], strict=True):
             before = np.matmul(layer, before, out=product)
         back, errors = self._residual, self._errors
-        np.take(before, self._observed, out=errors, mode="clip")
+        before.ravel().take(self._observed, out=errors, mode="clip")
         np.subtract(self._targets, errors, out=errors)
         self.residual_norm = math.sqrt(np.vdot(errors, errors))
         back.ravel()[self._observed] = errors if self._weight == 1.0 else self._weight * errors
