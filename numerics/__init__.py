@@ -1,40 +1,94 @@
 """The objects of `theory` as numbers: balls, mpmath, float64 arrays, flows. All errors name their argument."""
 
-from numerics.block_diagonal import BlockFamily, block_problem, coupling_kernel, initial_layers, problem
+from numerics.block_diagonal import BlockFamily, block_problem, coupling_kernel, exact_layers, initial_layers, problem
 from numerics.block_limit import LimitSpectrum, limit, limit_float64, limit_mpmath, ranks, ratio_at_product_scale
 from numerics.block_ratio import limit_by_ratio
 from numerics.block_trajectory import entries_on_the_way, initial_entry, spectrum_at, time_to_reach
+from numerics.coupling import Connectivity, CouplingReport, connectivity, coupling_report, kernel_matrix
 from numerics.curves import limit_curves, scale_grid
-from numerics.errors import ArgumentError, PrecisionExhausted
-from numerics.factorization import MatrixCompletion, end_to_end, gradient, loss
-from numerics.gradient_flow import FlowLimit, GradientFlow, StopReason, flow_limit, integrate, project
+from numerics.depth_two import diagonal_limit, diagonal_limit_by_clock, diagonal_limit_float64
+from numerics.errors import ArgumentError, MissingExtra, PrecisionExhausted
+from numerics.factorization import MatrixCompletion, Normalization, end_to_end, gradient, loss
+from numerics.gradient_flow import (
+    ChebyshevEngine,
+    Ensemble,
+    FlowLimit,
+    GradientFlow,
+    PreciseLimit,
+    ScipyEngine,
+    StopReason,
+    TaylorEngine,
+    ensemble,
+    flow_limit,
+    integrate,
+    precise_limit,
+    project,
+)
+from numerics.initialization import (
+    balanced_layers,
+    gaussian_layers,
+    identity_layers,
+    layer_shapes,
+    orthogonal_layers,
+)
+from numerics.masks import mask
+from numerics.prediction import Prediction, predict
 from numerics.rank import effective_rank, stable_rank
+from numerics.residual_margin import margin, open_set_map
 
 __all__ = [
     "ArgumentError",
     "BlockFamily",
+    "ChebyshevEngine",
+    "Connectivity",
+    "CouplingReport",
+    "Ensemble",
     "FlowLimit",
     "GradientFlow",
     "LimitSpectrum",
     "MatrixCompletion",
+    "MissingExtra",
+    "Normalization",
+    "PreciseLimit",
     "PrecisionExhausted",
+    "Prediction",
+    "ScipyEngine",
     "StopReason",
+    "TaylorEngine",
+    "balanced_layers",
     "block_problem",
+    "connectivity",
     "coupling_kernel",
+    "coupling_report",
+    "diagonal_limit",
+    "diagonal_limit_by_clock",
+    "diagonal_limit_float64",
     "effective_rank",
     "end_to_end",
+    "ensemble",
     "entries_on_the_way",
+    "exact_layers",
     "flow_limit",
+    "gaussian_layers",
     "gradient",
+    "identity_layers",
     "initial_entry",
     "initial_layers",
     "integrate",
+    "kernel_matrix",
+    "layer_shapes",
     "limit",
     "limit_by_ratio",
     "limit_curves",
     "limit_float64",
     "limit_mpmath",
     "loss",
+    "margin",
+    "mask",
+    "open_set_map",
+    "orthogonal_layers",
+    "precise_limit",
+    "predict",
     "problem",
     "project",
     "ranks",

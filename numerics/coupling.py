@@ -206,7 +206,7 @@ class CouplingReport:
         return "zeros of the layers that the flow keeps make the kernel vanish identically"
 
 
-def coupling(
+def coupling_report(
     problem: MatrixCompletion, layers: Sequence[np.ndarray], *, max_steps: int = 5_000, max_time: float = np.inf
 ) -> CouplingReport:
     """The report for a problem and its initial layers, with the flow integrated to residual 1e-6.

@@ -37,7 +37,7 @@ class Prediction:
     singular_values: np.ndarray
 
 
-def prediction(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> Prediction | None:
+def predict(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> Prediction | None:
     """The prediction for gradient flow of a problem from given layers; None where no theorem speaks of them.
 
     The trajectory is a certified quadrature rounded to float64, and float64 formulas for the rest: heuristic in the

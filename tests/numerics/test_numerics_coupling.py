@@ -9,7 +9,7 @@ from numerics.block_diagonal import coupling_kernel as exact_kernel
 from numerics.coupling import (
     Verdict,
     connectivity,
-    coupling,
+    coupling_report,
     invariant_parts,
     kernel_entry,
     kernel_matrix,
@@ -114,7 +114,7 @@ def test_zeros_that_the_flow_fills_prove_nothing():
 )
 def test_the_report_follows_the_block_family(depth, m, verdict):
     family = BlockFamily(depth, 2, 1, 1, "0.4", m)
-    report = coupling(problem(family), initial_layers(family))
+    report = coupling_report(problem(family), initial_layers(family))
     assert report.verdict is verdict
     assert report.proven
     assert bool(report.across.max() > 0) is (verdict is Verdict.COUPLED)
@@ -122,7 +122,7 @@ def test_the_report_follows_the_block_family(depth, m, verdict):
 
 def test_coupling_that_begins_later_is_seen():
     full = MatrixCompletion(np.ones((2, 2)), np.array([[1.0, 0.5], [0.3, 2.0]]))
-    report = coupling(full, identity_layers([(2, 2)] * 3, 0.5), max_time=5.0)
+    report = coupling_report(full, identity_layers([(2, 2)] * 3, 0.5), max_time=5.0)
     assert report.verdict is Verdict.COUPLED
     assert not report.coupled_at_start
     assert not report.proven
@@ -132,4 +132,4 @@ def test_coupling_that_begins_later_is_seen():
 def test_too_many_entries_are_named():
     mask = np.ones((40, 40))
     with pytest.raises(ArgumentError, match="mask"):
-        coupling(MatrixCompletion(mask, mask), network(40, 40, 2))
+        coupling_report(MatrixCompletion(mask, mask), network(40, 40, 2))

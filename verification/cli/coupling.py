@@ -7,8 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from numerics.coupling import CouplingReport, Part
-from numerics.coupling import coupling as report_on
+from numerics.coupling import CouplingReport, Part, coupling_report
 from verification.cli.problem import problem_and_layers, problem_options
 
 #: Parts that are printed, and entries of each, before an ellipsis.
@@ -24,7 +23,7 @@ def coupling(as_json: bool, **given: Any) -> None:
     Rows and columns are counted from 1. A verdict is proven where it says so, and otherwise rests on sampled times.
     """
     problem, layers = problem_and_layers(**given)
-    report = report_on(problem, layers)
+    report = coupling_report(problem, layers)
     if as_json:
         click.echo(json.dumps(summary(report), allow_nan=False))
         return

@@ -14,7 +14,7 @@ from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion, Normalization
 from numerics.gradient_flow import Engine, GradientFlow, engine_named, flow_limit, integrate, precise_limit
 from numerics.gradient_flow.integration import ENGINES
-from numerics.prediction import Prediction, prediction
+from numerics.prediction import Prediction, predict
 from verification.cli.problem import problem_and_layers, problem_options
 from verification.files import require_writable
 from verification.trajectory import FORMATS, save_trajectory, trajectory_dataset
@@ -82,7 +82,7 @@ def trajectory(
             max_time=math.inf if max_time is None else _number("max_time", max_time),
             max_steps=steps,
         )
-    predicted = prediction(problem, layers)
+    predicted = predict(problem, layers)
     _print(end, predicted)
     if path is not None:
         save_trajectory(trajectory_dataset(end.flow, predicted), path)

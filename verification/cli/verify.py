@@ -119,7 +119,7 @@ def _line(result: StatementResult) -> str:
     if caught < len(result.mutants):
         survivors = ", ".join(f"{mutant.id} is {mutant.verdict}" for mutant in result.mutants if not mutant.refuted)
         mutants = f"[bold red]{mutants}: {escape(survivors)}[/bold red]"
-    lines = [f"[{colour}]{result.verdict:17}[/{colour}] {result.statement.id:28} {mutants}  {result.seconds:5.1f} s"]
+    lines = [f"[{colour}]{result.verdict:17}[/{colour}] {result.statement.id:31} {mutants}  {result.seconds:5.1f} s"]
     for one in result.evidence:
         if one.verdict.failed or one.verdict is Verdict.UNDECIDED:
             lines.append(escape(f"    {one.kind}: {one.verdict}: {one.summary}"))
