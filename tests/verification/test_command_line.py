@@ -416,7 +416,7 @@ def test_verify_prints_writes_json_and_exits_with_0(run: Run, tmp_path: Path) ->
 
 def test_help_and_version(run: Run) -> None:
     text = run("--help")
-    for command in ("list", "show", "verify", "limit", "curves"):
+    for command in ("list", "show", "verify", "limit", "curves", "trajectory", "coupling"):
         assert re.search(rf"^  {command} ", text, flags=re.MULTILINE)
         assert "--help" in run(command, "-h")
     assert re.fullmatch(r"rankproof, version \d+\.\d+\.\d+\n", run("--version"))

@@ -12,9 +12,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from numerics import limit_curves, scale_grid
+from numerics import limit_curves, open_set_map, scale_grid
 from verification import Evidence, Series, Verdict
-from verification.figures import curves_figure, inline_svg, residual_figure, save_figure, series_figure
+from verification.figures import curves_figure, inline_svg, open_set_figure, residual_figure, save_figure, series_figure
 
 MS = ("2", "10", "inf", "1", "3")
 
@@ -147,3 +147,18 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path: Path) -> None
     inline_svg(series_figure(series()), "one")
     assert dict(mpl.rcParams) == before
     assert math.isfinite((tmp_path / "out.svg").stat().st_size)
+
+
+def test_the_open_set_has_a_panel_per_depth_and_marks_what_is_proven() -> None:
+    dataset = open_set_map((2, 3), points=8)
+    figure = open_set_figure(dataset)
+    panels = [axes for axes in visible(figure) if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["$L = 2$", "$L = 3$"]
+    assert all("w_{11}(0)" in axes.get_xlabel() for axes in panels)
+    assert "w_{12}(0)" in panels[0].get_ylabel()
+    (legend,) = figure.legends
+    words = " ".join(text.get_text() for text in legend.get_texts())
+    assert "full rank proved" in words
+    assert "rank 1" in words
+    hatched = [artist for axes in panels for artist in axes.collections if any(getattr(artist, "hatches", None) or [])]
+    assert len(hatched) >= 2
