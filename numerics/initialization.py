@@ -56,12 +56,16 @@ def gaussian_layers(
 
 
 def identity_layers(shapes: Sequence[Shape], product_scale: float) -> list[np.ndarray]:
-    """product_scale^(1/L) times the identity (its leading part in a rectangular layer) in every layer. Balanced.
+    """product_scale^(1/L) times the identity in every layer. Balanced.
 
-    Raises ArgumentError.
+    Rectangular layers hold it in the leading rows and columns that all of them have. Raises ArgumentError.
     """
     scale = _product_scale(product_scale) ** (1 / len(shapes))
-    return [scale * np.eye(*shape) for shape in shapes]
+    shared = min(side for shape in shapes for side in shape)
+    layers = [np.zeros(shape) for shape in shapes]
+    for layer in layers:
+        np.fill_diagonal(layer[:shared, :shared], scale)
+    return layers
 
 
 def orthogonal_layers(shapes: Sequence[Shape], product_scale: float, *, seed: int) -> list[np.ndarray]:

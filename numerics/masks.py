@@ -6,6 +6,7 @@ Names
     entries are 0 and 1.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from numerics.errors import ArgumentError
 from numerics.exact import integer
 
 NAMES = "full, diagonal, first-column, all-but:i,j, random:k:seed, or a .npy, .csv or .txt file of 0 and 1"
+
+
+_WHOLE = re.compile("[0-9]{1,18}")
 
 
 def mask(name: str, rows: int, columns: int) -> np.ndarray:
@@ -80,7 +84,7 @@ _SIMPLE = {
 
 def _all_but(name: str, rest: str, rows: int, columns: int) -> np.ndarray:
     indices = rest.split(",")
-    if len(indices) != 2 or not all(part.strip().isdecimal() for part in indices):
+    if len(indices) != 2 or not all(map(_WHOLE.fullmatch, indices)):
         raise ArgumentError("mask", name, "all-but:i,j with a row i and a column j, counted from 1")
     row, column = (int(part) for part in indices)
     if not (1 <= row <= rows and 1 <= column <= columns):
@@ -92,7 +96,7 @@ def _all_but(name: str, rest: str, rows: int, columns: int) -> np.ndarray:
 
 def _random(name: str, rest: str, rows: int, columns: int) -> np.ndarray:
     parts = rest.split(":")
-    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+    if len(parts) != 2 or not all(map(_WHOLE.fullmatch, parts)):
         raise ArgumentError("mask", name, "random:k:seed with a number of entries and a seed")
     entries, seed = (int(part) for part in parts)
     if not 1 <= entries <= rows * columns:

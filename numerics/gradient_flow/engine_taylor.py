@@ -23,6 +23,8 @@ from numerics.gradient_flow.term import Term
 
 #: Residuals are compared in float64; the square of one at 10^-150 is still a number there.
 MOST_DIGITS = 300
+#: Digits that a limit carries beyond those that are asked for.
+GUARD_DIGITS = 6
 #: A step is never longer: from a point where the velocity is exactly 0, heyoka would step to infinity.
 LONGEST_STEP = 1e6
 
@@ -37,8 +39,8 @@ class TaylorEngine:
     digits: int | None = None
 
     def __post_init__(self) -> None:
-        if self.digits is not None and integer("digits", self.digits, minimum=1) > MOST_DIGITS:
-            raise ArgumentError("digits", self.digits, f"at most {MOST_DIGITS}")
+        if self.digits is not None and integer("digits", self.digits, minimum=1) > MOST_DIGITS + GUARD_DIGITS:
+            raise ArgumentError("digits", self.digits, f"at most {MOST_DIGITS + GUARD_DIGITS}")
 
     @property
     def name(self) -> str:

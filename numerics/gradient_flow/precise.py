@@ -17,15 +17,16 @@ import numpy as np
 from flint import arb, arb_mat
 
 from numerics.balls import ball, precision
+from numerics.errors import ArgumentError
+from numerics.exact import integer
 from numerics.factorization import MatrixCompletion
-from numerics.gradient_flow.engine_taylor import TaylorEngine
+from numerics.gradient_flow.engine_taylor import GUARD_DIGITS, MOST_DIGITS, TaylorEngine
 from numerics.gradient_flow.integration import integrate
 from numerics.gradient_flow.precise_numbers import balls, reals, rounded
 from numerics.gradient_flow.projection import project_precisely
 from numerics.gradient_flow.result import GradientFlow
 
 _SAFETY = 100
-_GUARD_DIGITS = 6
 #: Ratio of the two residuals at which the flow is projected, at most.
 _SHRINK = 1e-2
 
@@ -64,7 +65,10 @@ def precise_limit(
 
     Raises ArgumentError for digits out of range, layers too large to compile, or without heyoka.
     """
-    engine = TaylorEngine(digits + _GUARD_DIGITS)
+    digits = integer("digits", digits, minimum=1)
+    if digits > MOST_DIGITS:
+        raise ArgumentError("digits", digits, f"at most {MOST_DIGITS}")
+    engine = TaylorEngine(digits + GUARD_DIGITS)
     options = {"engine": engine, "relative_tolerance": 2.0**-engine.bits, "max_steps": max_steps}
     near = 10.0 ** -(digits / 2)
     first = integrate(problem, layers, residual_tolerance=near, **options)  # type: ignore[arg-type]

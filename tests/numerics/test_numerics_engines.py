@@ -1,0 +1,252 @@
+"""Engines behind one interface: catches one that follows another flow, a NaN at exact convergence, a held-up batch."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from numerics.errors import ArgumentError, MissingExtra
+from numerics.factorization import MatrixCompletion, Normalization, end_to_end
+from numerics.gradient_flow import (
+    ChebyshevEngine,
+    Engine,
+    ScipyEngine,
+    StopReason,
+    TaylorEngine,
+    engine_named,
+    ensemble,
+    integrate,
+)
+from numerics.gradient_flow.taylor_system import compiled, compiled_batch
+from numerics.initialization import balanced_layers, gaussian_layers, layer_shapes
+
+ENGINES: list[tuple[Engine, float, float]] = [
+    (ScipyEngine(), 1e-11, 1e-9),
+    (ScipyEngine("Radau"), 1e-9, 1e-6),
+    (ScipyEngine("LSODA"), 1e-10, 1e-6),
+    (ScipyEngine("RK45"), 1e-10, 1e-7),
+    (TaylorEngine(), 1e-14, 1e-12),
+    (TaylorEngine(25), 1e-25, 1e-12),
+    (ChebyshevEngine(), 1e-8, 1e-5),
+]
+NAMES = [engine.name for engine, _, _ in ENGINES]
+EYE = MatrixCompletion(np.eye(2), np.eye(2))
+
+
+def example(depth: int = 3, normalization: Normalization = Normalization.SUM_HALF) -> tuple[Any, list[np.ndarray]]:
+    random = np.random.default_rng(11)
+    problem = MatrixCompletion(np.array([[1, 0, 1], [0, 1, 1]]), random.standard_normal((2, 3)), normalization)
+    return problem, gaussian_layers(layer_shapes(2, 3, depth, 3), 0.4, seed=4)
+
+
+def reference(problem: MatrixCompletion, layers: list[np.ndarray], time: float) -> np.ndarray:
+    flow = integrate(
+        problem, layers, engine=TaylorEngine(), relative_tolerance=1e-15, max_time=time, residual_tolerance=1e-15
+    )
+    return end_to_end(flow.final_layers)
+
+
+@pytest.mark.parametrize(("engine", "tolerance", "bound"), ENGINES, ids=NAMES)
+def test_all_engines_follow_the_same_flow_and_stop_at_the_time(engine: Engine, tolerance: float, bound: float) -> None:
+    problem, layers = example()
+    flow = integrate(
+        problem, layers, engine=engine, relative_tolerance=tolerance, max_time=1.5, residual_tolerance=1e-15
+    )
+    assert flow.reason is StopReason.TIME
+    assert flow.times[-1] == 1.5
+    assert np.linalg.norm(flow.products[-1] - reference(problem, layers, 1.5)) < bound
+    assert np.max(flow.drift) < bound
+    assert np.max(np.abs(flow.energy_defect)) < bound * flow.loss[0]
+    assert flow.loss_increase == 0
+    assert flow.warnings == ()
+
+
+@pytest.mark.parametrize(("engine", "tolerance", "bound"), ENGINES, ids=NAMES)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_all_engines_converge_where_it_is_easy(engine: Engine, tolerance: float, bound: float, depth: int) -> None:
+    problem, layers = example(depth)
+    flow = integrate(problem, layers, engine=engine, relative_tolerance=tolerance, residual_tolerance=1e-5)
+    assert flow.converged
+    assert flow.residual_norm <= 1e-5 * np.linalg.norm(problem.targets)
+    assert flow.loss[-1] == pytest.approx(0.5 * flow.residual_norm**2, rel=1e-6)
+
+
+@pytest.mark.parametrize("engine", [engine for engine, _, _ in ENGINES], ids=NAMES)
+def test_a_start_that_fits_is_converged_at_once(engine: Engine) -> None:
+    flow = integrate(EYE, [np.eye(2)] * 3, engine=engine)
+    assert (flow.reason, flow.steps, flow.times[-1]) == (StopReason.CONVERGED, 0, 0.0)
+
+
+@pytest.mark.parametrize("engine", [engine for engine, _, _ in ENGINES], ids=NAMES)
+def test_a_stationary_start_with_residual_says_so(engine: Engine) -> None:
+    flow = integrate(EYE, [np.zeros((2, 2))] * 3, engine=engine)
+    assert flow.reason is StopReason.STATIONARY
+    assert np.isfinite(flow.products).all()
+
+
+@pytest.mark.parametrize("engine", [engine for engine, _, _ in ENGINES], ids=NAMES)
+def test_a_spent_step_budget_is_a_reason(engine: Engine) -> None:
+    problem, layers = example()
+    flow = integrate(problem, layers, engine=engine, max_steps=3, residual_tolerance=1e-15)
+    assert flow.reason is StopReason.STEPS
+    assert flow.steps == 3
+
+
+def test_exact_convergence_is_no_nan() -> None:
+    """From here rounding ends on W = I exactly, where the velocity is 0 and heyoka alone steps to infinity."""
+    for engine in (TaylorEngine(), ScipyEngine()):
+        flow = integrate(EYE, [0.5 * np.eye(2)] * 2, engine=engine, residual_tolerance=1e-300, max_steps=400)
+        assert flow.reason in (StopReason.CONVERGED, StopReason.STATIONARY, StopReason.STEPS)
+        assert np.isfinite(flow.products).all()
+        assert flow.products[-1] == pytest.approx(np.eye(2), abs=1e-9)
+    batch = ensemble(EYE, [[0.5 * np.eye(2)] * 2] * 3, residual_tolerance=1e-300, max_steps=400)
+    assert np.isfinite(batch.products).all()
+    assert batch.products == pytest.approx(np.stack([np.eye(2)] * 3), abs=1e-12)
+
+
+def random_starts(count: int, depth: int = 4) -> list[list[np.ndarray]]:
+    random = np.random.default_rng(8)
+    return [[0.6 * random.standard_normal((2, 2)) for _ in range(depth)] for _ in range(count)]
+
+
+def test_one_stuck_trajectory_does_not_hold_up_a_batch() -> None:
+    problem = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
+    starts = random_starts(40)
+    starts[5] = [np.zeros((2, 2))] * 4
+    # It takes until t = 184,000 to leave the neighbourhood of 0, and converges then.
+    starts[17] = [1e-3 * np.ones((2, 2))] * 4
+    batch = ensemble(problem, starts, max_steps=2_000)
+    stuck = np.zeros(40, dtype=bool)
+    stuck[5] = True
+    assert (batch.converged == ~stuck).all()
+    assert batch.reasons[5] is StopReason.STEPS
+    assert (batch.products[5] == 0).all()
+    assert np.isfinite(batch.products).all()
+    for number in (0, 6, 39):
+        flow = integrate(problem, starts[number], engine=TaylorEngine(), residual_tolerance=1e-10)
+        assert batch.products[number] == pytest.approx(flow.products[-1], abs=1e-8)
+
+
+def test_a_batch_does_not_depend_on_order_or_number() -> None:
+    problem = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
+    starts = random_starts(11)
+    forwards, backwards = ensemble(problem, starts), ensemble(problem, starts[::-1])
+    alone = ensemble(problem, starts[3:4])
+    assert forwards.products == pytest.approx(backwards.products[::-1], abs=1e-9)
+    assert forwards.products[3] == pytest.approx(alone.products[0], abs=1e-9)
+    assert forwards.singular_values.shape == (11, 2)
+
+
+@pytest.mark.parametrize("normalization", [Normalization.MEAN_OBSERVED, Normalization.MEAN_ALL])
+def test_a_normalization_only_rescales_time(normalization: Normalization) -> None:
+    plain, layers = example()
+    scaled, _ = example(normalization=normalization)
+    assert scaled.weight == {"mean-observed": 2 / 4, "mean-all": 2 / 6}[normalization]
+    for engine in (ScipyEngine(), TaylorEngine(), ChebyshevEngine()):
+        flow = integrate(
+            scaled,
+            layers,
+            engine=engine,
+            relative_tolerance=1e-9,
+            max_time=1.2 / scaled.weight,
+            residual_tolerance=1e-15,
+        )
+        assert flow.products[-1] == pytest.approx(reference(plain, layers, 1.2), abs=1e-6)
+
+
+def test_the_sign_of_the_determinant_is_watched_where_it_is_invariant() -> None:
+    shapes = layer_shapes(2, 2, 3)
+    balanced = balanced_layers(np.array([[0.2, 0.5], [0.4, -0.3]]), shapes, seed=1)
+    assert integrate(EYE, balanced).determinant_sign_kept is True
+    assert integrate(EYE, gaussian_layers(shapes, 0.5, seed=1)).determinant_sign_kept is None
+    wide = MatrixCompletion(np.ones((2, 3)), np.ones((2, 3)))
+    assert integrate(wide, balanced_layers(np.eye(2, 3), layer_shapes(2, 3, 2), seed=1)).determinant_sign_kept is None
+
+
+def test_a_coarse_run_is_warned_about() -> None:
+    """The monitors are compared with the tolerance that was asked for, so a run that misses it is named."""
+    problem, layers = example()
+    flow = integrate(problem, layers, relative_tolerance=1e-9)
+    assert flow.warnings == ()
+    object.__setattr__(flow, "relative_tolerance", 1e-17)
+    flow.released[-1] += 1.0
+    assert any("energy identity" in text for text in flow.warnings)
+
+
+def test_moments_are_thinned_and_keep_both_ends() -> None:
+    problem, layers = example()
+    every = integrate(problem, layers, moments=10**6)
+    few = integrate(problem, layers, moments=8)
+    assert len(every.times) == every.steps + 1 > 20
+    assert 4 <= len(few.times) <= 9
+    assert set(few.times) <= set(every.times)
+    assert (few.times[0], few.times[-1]) == (every.times[0], every.times[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "digits", "argument"),
+    [
+        ("euler", None, "engine"),
+        ("scipy:", None, "engine"),
+        ("scipy:Euler", None, "engine"),
+        ("taylor:5", None, "engine"),
+        ("scipy", 30, "digits"),
+        ("chebyshev", 30, "digits"),
+        ("taylor", 0, "digits"),
+        ("taylor", 100_000, "digits"),
+    ],
+)
+def test_engines_that_there_are_not(name: str, digits: int | None, argument: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        engine_named(name, digits)
+    assert error.value.argument == argument
+
+
+def test_engines_by_name() -> None:
+    assert engine_named("scipy") == ScipyEngine("DOP853")
+    assert engine_named("scipy:BDF") == ScipyEngine("BDF")
+    assert engine_named("taylor", 30) == TaylorEngine(30)
+    assert engine_named("chebyshev") == ChebyshevEngine()
+
+
+def test_a_missing_extra_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "heyoka", None)
+    compiled.cache_clear()
+    compiled_batch.cache_clear()
+    for work in (
+        lambda: integrate(EYE, [np.eye(2) / 2] * 2, engine=TaylorEngine()),
+        lambda: ensemble(EYE, [[np.eye(2)]]),
+    ):
+        with pytest.raises(MissingExtra) as error:
+            work()
+        assert error.value.remedy == "pip install 'rankproof[taylor]'"
+
+
+def test_layers_too_large_to_compile_name_the_engine() -> None:
+    problem = MatrixCompletion(np.eye(30), np.eye(30))
+    with pytest.raises(ArgumentError, match="use scipy"):
+        integrate(problem, [np.eye(30)] * 3, engine=TaylorEngine())
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"max_steps": 0}, "max_steps"),
+        ({"max_steps": 2.5}, "max_steps"),
+        ({"moments": 1}, "moments"),
+        ({"relative_tolerance": float("inf")}, "relative_tolerance"),
+        ({"max_time": float("nan")}, "max_time"),
+    ],
+)
+def test_bad_options_name_the_argument(options: dict[str, Any], argument: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        integrate(EYE, [np.eye(2) / 2] * 2, **options)
+    assert error.value.argument == argument
+
+
+def test_bad_starts_of_a_batch_name_the_argument() -> None:
+    with pytest.raises(ArgumentError, match="starts"):
+        ensemble(EYE, [])
+    with pytest.raises(ArgumentError, match="starts"):
+        ensemble(EYE, [[np.eye(2)] * 2, [np.eye(2)] * 3])
