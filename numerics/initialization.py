@@ -46,7 +46,7 @@ def gaussian_layers(
     widths = [after for after, _ in shapes[:-1]]
     # In logarithms: the product of a thousand widths has no float.
     spread = (math.log(scale) - 0.5 * sum(map(math.log, [max(rows, columns), *widths]))) / len(shapes)
-    random = np.random.default_rng(seed)
+    random = _random(seed)
     if not tied:
         return [math.exp(spread) * random.standard_normal(shape) for shape in shapes]
     if len(set(shapes)) != 1 or rows != columns:
@@ -74,7 +74,7 @@ def orthogonal_layers(shapes: Sequence[Shape], product_scale: float, *, seed: in
     Raises ArgumentError for a hidden width below min(rows, columns).
     """
     rows, columns = shapes[-1][0], shapes[0][1]
-    random = np.random.default_rng(seed)
+    random = _random(seed)
     left, _, right = np.linalg.svd(random.standard_normal((rows, columns)), full_matrices=False)
     return balanced_layers(_product_scale(product_scale) * (left @ right), shapes, seed=seed + 1)
 
@@ -89,14 +89,20 @@ def balanced_layers(matrix: np.ndarray, shapes: Sequence[Shape], *, seed: int) -
     if matrix.shape != (shapes[-1][0], shapes[0][1]):
         expected = f"of shape {(shapes[-1][0], shapes[0][1])}, which the layers have"
         raise ArgumentError("matrix", f"an array of shape {matrix.shape}", expected)
+    if not np.isfinite(matrix).all():
+        raise ArgumentError("matrix", "an array with nan or inf entries", "finite")
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     widths = [after for after, _ in shapes[:-1]]
     if any(width < len(values) for width in widths):
         raise ArgumentError("shapes", list(shapes), f"with hidden widths of at least {len(values)}")
-    random = np.random.default_rng(seed)
+    random = _random(seed)
     hidden = [np.linalg.qr(random.standard_normal((width, len(values))))[0] for width in widths]
     root = values ** (1 / len(shapes))
     return [(after * root) @ before.T for before, after in pairwise([right.T, *hidden, left])]
+
+
+def _random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(integer("seed", seed, minimum=0))
 
 
 def _product_scale(value: float) -> float:

@@ -7,7 +7,10 @@ Names
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,25 +43,39 @@ def read_matrix(argument: str, name: str) -> np.ndarray:
     path = Path(name)
     if path.suffix not in _READERS:
         raise ArgumentError(argument, name, f"a file that ends in {', '.join(_READERS)}")
+    expected = "a file that holds one matrix of numbers, a row a line"
     try:
-        found = np.atleast_2d(np.asarray(_READERS[path.suffix](path), dtype=float))
+        found = _READERS[path.suffix](path)
     except OSError as error:
-        raise ArgumentError(argument, name, f"a file that can be read ({error.strerror})") from None
-    except ValueError:
-        raise ArgumentError(argument, name, "a file that holds one matrix of numbers, a row a line") from None
+        raise ArgumentError(argument, name, f"a file that can be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, BadZipFile):
+        raise ArgumentError(argument, name, expected) from None
+    if not (isinstance(found, np.ndarray) and found.dtype.kind in "biuf"):
+        raise ArgumentError(argument, name, expected)
+    found = np.atleast_2d(found.astype(float))
     if found.ndim != 2 or found.size == 0:
-        raise ArgumentError(argument, name, "a file that holds one matrix")
+        raise ArgumentError(argument, name, expected)
     return found
 
 
-def _read_text(path: Path) -> np.ndarray:
-    text = path.read_text()
-    if not text.strip():
+def _read_text(path: Path, delimiter: str | None) -> np.ndarray:
+    lines = path.read_text().splitlines()
+    if not any(line.strip() for line in lines):
         raise ValueError("empty file")
-    return np.loadtxt(text.replace(",", " ").splitlines(), ndmin=2)
+    return np.loadtxt(lines, delimiter=delimiter, ndmin=2)
 
 
-_READERS = {".npy": lambda path: np.load(path, allow_pickle=False), ".csv": _read_text, ".txt": _read_text}
+def _read_array(path: Path) -> Any:
+    # NumPy leaves a file open that it cannot read, unless the file is handed to it open.
+    with path.open("rb") as file:
+        return np.load(file, allow_pickle=False)
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".npy": _read_array,
+    ".csv": lambda path: _read_text(path, ","),
+    ".txt": lambda path: _read_text(path, None),
+}
 
 
 def _checked(found: np.ndarray, rows: int, columns: int) -> np.ndarray:

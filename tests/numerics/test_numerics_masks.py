@@ -113,8 +113,20 @@ def test_bad_names_name_the_argument(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n\n", "1,0\n0\n", "a,b\n", "1,0,x\n0,1,1\n", "2,0,1\n0,1,1\n", "0.5,0,1\n0,1,1\n", "-1,0,1\n0,1,1\n"]
-    + ["1,0\n0,1\n", "nan,0,1\n0,1,1\n", "inf,0,1\n0,1,1\n", "0,1\n1,1\n1,0\n"],
+    [
+        "",
+        "\n\n",
+        "1,0\n0\n",
+        "a,b\n",
+        "1,0,x\n0,1,1\n",
+        "2,0,1\n0,1,1\n",
+        "0.5,0,1\n0,1,1\n",
+        "-1,0,1\n0,1,1\n",
+        "1,0\n0,1\n",
+        "nan,0,1\n0,1,1\n",
+        "inf,0,1\n0,1,1\n",
+        "0,1\n1,1\n1,0\n",
+    ],
 )
 def test_bad_files_name_the_argument(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mask.csv"
