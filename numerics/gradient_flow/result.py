@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A start counts as balanced when W_{l+1}^T W_{l+1} - W_l W_l^T is this small relative to the layers' Gram matrices.
 _BALANCED = 1e-10
+#: Smallest over largest singular value below which the sign of a determinant is rounding.
+_SINGULAR = 1e-12
 #: Monitors above this multiple of the local tolerance are worth a warning.
 _SUSPICIOUS = 1e4
 
@@ -101,14 +103,18 @@ class GradientFlow:
 
     @cached_property
     def determinant_sign_kept(self) -> bool | None:
-        """Whether sign det W stayed; None where it is not an invariant (W not square, layers not balanced)."""
+        """Whether sign det W stayed; None where it is not an invariant (one layer, W not square, layers not balanced).
+
+        Moments at which W is singular up to rounding have no sign.
+        """
         sizes = [float(np.sum(layer[0] ** 2)) for layer in self.layers]
         unbalance = max((float(np.linalg.norm(balance[0])) for balance in self._balances()), default=0.0)
         rows, columns = self.products.shape[1:]
-        if rows != columns or unbalance > _BALANCED * max(sizes):
+        if len(self.layers) < 2 or rows != columns or unbalance > _BALANCED * max(sizes):
             return None
-        signs = np.linalg.slogdet(self.products)[0]
-        return bool(np.all(signs == signs[0]))
+        regular = self.singular_values[:, -1] > _SINGULAR * self.singular_values[:, 0]
+        signs = np.linalg.slogdet(self.products[regular])[0]
+        return bool(np.all(signs == signs[:1]))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -164,6 +164,17 @@ def test_the_sign_of_the_determinant_is_watched_where_it_is_invariant() -> None:
     assert integrate(wide, balanced_layers(np.eye(2, 3), layer_shapes(2, 3, 2), seed=1)).determinant_sign_kept is None
 
 
+def test_a_limit_of_rank_one_and_a_single_layer_raise_no_false_alarm() -> None:
+    """Pinned: det W was rounding at a limit of rank 1, and at depth 1 its sign is no invariant."""
+    equal = integrate(EYE, [np.full((2, 2), 0.1)] * 3)
+    assert equal.determinant_sign_kept is True
+    assert equal.warnings == ()
+    full = MatrixCompletion(np.ones((2, 2)), np.array([[1.0, 2.0], [2.0, 1.0]]))
+    alone = integrate(full, [np.eye(2)])
+    assert np.linalg.det(alone.products[-1]) < 0 < np.linalg.det(alone.products[0])
+    assert alone.determinant_sign_kept is None
+
+
 def test_a_coarse_run_is_warned_about() -> None:
     """The monitors are compared with the tolerance that was asked for, so a run that misses it is named."""
     problem, layers = example()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from rich.console import Console
 
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
@@ -71,17 +72,19 @@ def trajectory(
         for name, text in (("residual", residual), ("tolerance", tolerance), ("max_time", max_time)):
             if text is not None:
                 raise ArgumentError(name, text, "usable together with --digits, which sets it; leave one of them out")
-        end = _precise(problem, layers, asked, steps)
-    else:
-        end = _float64(
-            problem,
-            layers,
-            chosen,
-            residual_tolerance=_number("residual", residual or _RESIDUAL),
-            relative_tolerance=_number("tolerance", tolerance or _TOLERANCES.get(chosen.name, _TOLERANCE)),
-            max_time=math.inf if max_time is None else _number("max_time", max_time),
-            max_steps=steps,
-        )
+    with Console(stderr=True).status("following the flow; Ctrl-C stops it"):
+        if asked is not None:
+            end = _precise(problem, layers, asked, steps)
+        else:
+            end = _float64(
+                problem,
+                layers,
+                chosen,
+                residual_tolerance=_number("residual", residual or _RESIDUAL),
+                relative_tolerance=_number("tolerance", tolerance or _TOLERANCES.get(chosen.name, _TOLERANCE)),
+                max_time=math.inf if max_time is None else _number("max_time", max_time),
+                max_steps=steps,
+            )
     predicted = predict(problem, layers)
     _print(end, predicted)
     if path is not None:
@@ -149,7 +152,7 @@ def _print(end: _End, predicted: Prediction | None) -> None:
     click.echo(
         f"  at the last time: effective rank {flow.effective_rank[-1]:.6g}, stable rank {flow.stable_rank[-1]:.6g}"
     )
-    drift, energy = float(flow.drift[-1]), abs(float(flow.energy_defect[-1]))
-    click.echo(f"  monitors: balancedness drift {drift:.1e}, energy identity off by {energy:.1e}")
+    drift, energy = float(flow.drift[-1]), abs(float(flow.energy_defect[-1])) / (float(flow.loss[0]) or 1.0)
+    click.echo(f"  monitors: balancedness drift {drift:.1e}, energy identity off by {energy:.1e} of E(0)")
     for warning in flow.warnings:
         click.echo(f"  warning: {warning}")
