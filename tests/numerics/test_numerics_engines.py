@@ -1,19 +1,23 @@
 """Engines behind one interface: catches one that follows another flow, a NaN at exact convergence, a held-up batch."""
 
 import sys
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
 
 from numerics.errors import ArgumentError, MissingExtra
-from numerics.factorization import MatrixCompletion, Normalization, end_to_end
+from numerics.factorization import MatrixCompletion, Normalization, end_to_end, gradient, loss, residual
 from numerics.gradient_flow import (
     ChebyshevEngine,
     Engine,
     ScipyEngine,
     StopReason,
     TaylorEngine,
+    Term,
+    Tolerance,
     engine_named,
     ensemble,
     integrate,
@@ -45,6 +49,72 @@ def reference(problem: MatrixCompletion, layers: list[np.ndarray], time: float) 
         problem, layers, engine=TaylorEngine(), relative_tolerance=1e-15, max_time=time, residual_tolerance=1e-15
     )
     return end_to_end(flow.final_layers)
+
+
+def random_case(seed: int, depth: int) -> tuple[MatrixCompletion, list[np.ndarray]]:
+    """A random mask, shape, hidden width (narrow or wide) and normalization."""
+    random = np.random.default_rng([seed, depth])
+    rows, columns, width = random.integers(1, 5, 3)
+    mask = random.random((rows, columns)) < 0.6
+    mask[0, 0] = True
+    normalization = list(Normalization)[seed % 3]
+    problem = MatrixCompletion(mask, random.standard_normal(mask.shape), normalization)
+    shapes = layer_shapes(int(rows), int(columns), depth, int(width) + 2 * (seed % 2))
+    return problem, [0.8 * random.standard_normal(shape) for shape in shapes]
+
+
+def independent(problem: MatrixCompletion, layers: list[np.ndarray], time: float) -> np.ndarray:
+    """W(time) by `solve_ivp` on the gradient of `numerics.factorization`, which shares nothing with the term."""
+    cuts = np.cumsum([layer.size for layer in layers])[:-1]
+
+    def unpacked(state: np.ndarray) -> list[np.ndarray]:
+        return [part.reshape(layer.shape) for part, layer in zip(np.split(state, cuts), layers, strict=True)]
+
+    found = scipy.integrate.solve_ivp(
+        lambda _, state: -np.concatenate([part.ravel() for part in gradient(problem, unpacked(state))]),
+        (0, time),
+        np.concatenate([layer.ravel() for layer in layers]),
+        method="DOP853",
+        rtol=1e-12,
+        atol=1e-13,
+    )
+    return end_to_end(unpacked(found.y[:, -1]))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_term_is_minus_the_gradient_and_keeps_nothing_between_evaluations(seed: int, depth: int) -> None:
+    problem, layers = random_case(seed, depth)
+    term = Term(problem, layers)
+    states = [term.pack(layers), term.pack([2 * layer + 0.1 for layer in layers])]
+    for state in (states[0], states[1], states[0]):
+        at = term.unpack(state)
+        expected = gradient(problem, at)
+        velocity = term.velocity(state, np.full_like(state, np.nan))
+        scale = max(float(np.max(np.abs(part))) for part in expected)
+        for found, part in zip(term.unpack(velocity), expected, strict=True):
+            np.testing.assert_allclose(found, -part, atol=1e-13 * scale)
+        squares = sum(float(np.sum(part**2)) for part in expected)
+        assert velocity[-1] == pytest.approx(squares, rel=1e-12)
+        assert term.speed == pytest.approx(np.sqrt(squares), rel=1e-12)
+        assert term.residual_norm == pytest.approx(np.linalg.norm(residual(problem, end_to_end(at))), rel=1e-12)
+    assert term.evaluations == 3
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_all_engines_agree_on_random_problems(depth: int) -> None:
+    for problem, layers in [example(depth), *(random_case(seed, depth) for seed in range(5))]:
+        expected = independent(problem, layers, 1.0)
+        # All of these starts move: no engine agrees by standing still.
+        assert np.linalg.norm(expected - end_to_end(layers)) > 1e-2
+        for engine, tolerance, bound in ENGINES:
+            if isinstance(engine, TaylorEngine) and (engine.digits or problem.mask.shape != (2, 3)):
+                continue  # one compilation a depth
+            flow = integrate(
+                problem, layers, engine=engine, relative_tolerance=tolerance, max_time=1.0, residual_tolerance=1e-15
+            )
+            assert flow.times[-1] == 1.0
+            assert np.linalg.norm(flow.products[-1] - expected) < 10 * max(bound, 1e-10), engine.name
 
 
 @pytest.mark.parametrize(("engine", "tolerance", "bound"), ENGINES, ids=NAMES)
@@ -93,6 +163,57 @@ def test_a_spent_step_budget_is_a_reason(engine: Engine) -> None:
     assert flow.steps == 3
 
 
+@pytest.mark.parametrize(("engine", "tolerance", "bound"), ENGINES, ids=NAMES)
+def test_the_energy_released_is_what_the_loss_has_lost(engine: Engine, tolerance: float, bound: float) -> None:
+    problem, layers = example(normalization=Normalization.MEAN_ALL)
+    flow = integrate(problem, layers, engine=engine, relative_tolerance=tolerance, residual_tolerance=1e-4)
+    assert flow.released[0] == 0
+    assert np.all(np.diff(flow.released) > 0)
+    np.testing.assert_allclose(flow.released, flow.loss[0] - flow.loss, atol=bound * flow.loss[0])
+    assert float(flow.final_released) == flow.released[-1]
+    # At the end nearly all of E(0) is released: the residual is below 1e-4 |targets|.
+    left = 0.5 * problem.weight * (1e-4 * np.linalg.norm(problem.targets)) ** 2
+    assert flow.loss[0] - flow.released[-1] <= left + bound * flow.loss[0]
+    assert flow.loss[0] == loss(problem, end_to_end(layers))
+
+
+@pytest.mark.parametrize("engine", [engine for engine, _, _ in ENGINES], ids=NAMES)
+def test_a_time_below_the_first_step_is_hit_exactly(engine: Engine) -> None:
+    problem, layers = example()
+    for time in (1e-9, 1 / 3):
+        flow = integrate(problem, layers, engine=engine, relative_tolerance=1e-6, max_time=time)
+        assert (flow.reason, flow.times[-1]) == (StopReason.TIME, time)
+
+
+@pytest.mark.parametrize("engine", [ScipyEngine(), TaylorEngine(), ChebyshevEngine()], ids=lambda engine: engine.name)
+def test_zero_targets_stop_at_an_absolute_residual(engine: Engine) -> None:
+    problem = MatrixCompletion(np.eye(2), np.zeros((2, 2)))
+    flow = integrate(problem, [np.array([[3.0, 1.0], [1.0, 2.0]])], engine=engine, residual_tolerance=1e-3)
+    assert flow.converged
+    # One layer: the observed entries decay like exp(-t).
+    assert flow.times[-1] >= np.log(np.sqrt(13) / 1e-3) - 1e-6
+    assert flow.products[-1, 0, 1] == 1
+
+
+def test_two_flows_of_one_compiled_system_do_not_disturb_each_other() -> None:
+    problem, layers = example()
+    other = MatrixCompletion(problem.mask, problem.targets + 1)
+    starts = [(problem, layers), (other, [2 * layer for layer in layers])]
+    alone = [[moment.state.copy() for moment in moments_until(1.0, *start)] for start in starts]
+    together: list[list[np.ndarray]] = [[], []]
+    for pair in zip_longest(*(moments_until(1.0, *start) for start in starts)):
+        for states, moment in zip(together, pair, strict=True):
+            if moment is not None:
+                states.append(moment.state.copy())
+    assert len(alone[0]) != len(alone[1])
+    for found, expected in zip(together, alone, strict=True):
+        assert np.array_equal(found, expected)
+
+
+def moments_until(end: float, problem: MatrixCompletion, layers: list[np.ndarray]) -> Any:
+    return TaylorEngine().moments(problem, layers, Tolerance(1e-14, 1e-16), end)
+
+
 def test_exact_convergence_is_no_nan() -> None:
     """From here rounding ends on W = I exactly, where the velocity is 0 and heyoka alone steps to infinity."""
     for engine in (TaylorEngine(), ScipyEngine()):
@@ -138,6 +259,50 @@ def test_a_batch_does_not_depend_on_order_or_number() -> None:
     assert forwards.singular_values.shape == (11, 2)
 
 
+HOOK = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 17])
+def test_a_batch_of_any_number_is_its_single_runs(count: int) -> None:
+    starts = random_starts(17)[:count]
+    batch = ensemble(HOOK, starts)
+    assert batch.converged.all()
+    assert np.all(batch.residual_norm <= 1e-10 * np.linalg.norm(HOOK.targets))
+    for number, start in enumerate(starts):
+        flow = integrate(HOOK, start, engine=TaylorEngine(), relative_tolerance=1e-14, residual_tolerance=1e-10)
+        # Both stop below |R| = 1e-10 |targets| at different moments; the rest of the way is a few times that.
+        assert np.linalg.norm(batch.products[number] - flow.products[-1]) < 1e-8
+        # Single runs look at the residual after every step, batches after 8.
+        assert batch.times[number] >= flow.times[-2]
+        np.testing.assert_allclose(batch.products[number], end_to_end([layer[number] for layer in batch.layers]))
+
+
+def test_more_stuck_starts_than_lanes_end_and_let_the_others_through() -> None:
+    zero, solved = [np.zeros((2, 2))] * 2, [np.eye(2), HOOK.targets]
+    good = random_starts(4, depth=2)
+    # From the last one the Taylor coefficients overflow, though the residual does not.
+    starts = [*[zero] * 9, good[0], solved, *good[1:], [1e10 * np.ones((2, 2))] * 2]
+    batch = ensemble(HOOK, starts, max_steps=500)
+    alone = ensemble(HOOK, good, max_steps=500)
+    reasons = [StopReason.STEPS] * 9 + [StopReason.CONVERGED] * 5 + [StopReason.STEP_SIZE]
+    assert list(batch.reasons) == reasons
+    assert np.isfinite(batch.products).all()
+    np.testing.assert_allclose(batch.products[[9, 11, 12, 13]], alone.products, atol=1e-9)
+    assert batch.times[10] == 0
+    assert np.array_equal(batch.products[10], HOOK.targets)
+    assert all(np.array_equal(layer[14], 1e10 * np.ones((2, 2))) for layer in batch.layers)
+
+
+def test_a_batch_has_the_normalization_of_its_problem() -> None:
+    starts = random_starts(3)
+    mean = MatrixCompletion(HOOK.mask, HOOK.targets, Normalization.MEAN_ALL)
+    plain, scaled = ensemble(HOOK, starts), ensemble(mean, starts)
+    np.testing.assert_allclose(scaled.products, plain.products, atol=1e-8)
+    assert mean.weight == 0.5
+    # Twice as slow, up to the 8 steps within which both stop.
+    np.testing.assert_allclose(scaled.times * mean.weight, plain.times, rtol=0.3)
+
+
 @pytest.mark.parametrize("normalization", [Normalization.MEAN_OBSERVED, Normalization.MEAN_ALL])
 def test_a_normalization_only_rescales_time(normalization: Normalization) -> None:
     plain, layers = example()
@@ -161,7 +326,10 @@ def test_the_sign_of_the_determinant_is_watched_where_it_is_invariant() -> None:
     assert integrate(EYE, balanced).determinant_sign_kept is True
     assert integrate(EYE, gaussian_layers(shapes, 0.5, seed=1)).determinant_sign_kept is None
     wide = MatrixCompletion(np.ones((2, 3)), np.ones((2, 3)))
-    assert integrate(wide, balanced_layers(np.eye(2, 3), layer_shapes(2, 3, 2), seed=1)).determinant_sign_kept is None
+    assert (
+        integrate(wide, balanced_layers(np.eye(2, 3), layer_shapes(2, 3, 2), seed=1), max_steps=9).determinant_sign_kept
+        is None
+    )
 
 
 def test_a_limit_of_rank_one_and_a_single_layer_raise_no_false_alarm() -> None:
@@ -173,6 +341,22 @@ def test_a_limit_of_rank_one_and_a_single_layer_raise_no_false_alarm() -> None:
     alone = integrate(full, [np.eye(2)])
     assert np.linalg.det(alone.products[-1]) < 0 < np.linalg.det(alone.products[0])
     assert alone.determinant_sign_kept is None
+
+
+def test_a_flipped_determinant_is_warned_about() -> None:
+    # Balanced with det W > 0, all of W = diag(1, -1) observed: exact flow ends at a saddle with det W = 0, and only
+    # errors lead on to the minimum on the other side. A coarse run takes that way; a fine one stays within its time.
+    problem = MatrixCompletion(np.ones((2, 2)), np.diag([1.0, -1.0]))
+    start = balanced_layers(np.array([[0.3, 0.1], [-0.05, 0.2]]), layer_shapes(2, 2, 3), seed=1)
+    coarse = integrate(problem, start, engine=ChebyshevEngine(), relative_tolerance=1e-3, residual_tolerance=1e-6)
+    fine = integrate(problem, start, max_time=float(coarse.times[-1]))
+    assert coarse.converged
+    assert coarse.determinant_sign_kept is False
+    assert any("sign of det W" in text for text in coarse.warnings)
+    assert fine.determinant_sign_kept is True
+    assert fine.warnings == ()
+    assert not fine.converged
+    assert fine.loss[-1] == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_coarse_run_is_warned_about() -> None:
