@@ -21,7 +21,8 @@ from numerics import factorization
 from numerics.factorization import Layers, MatrixCompletion
 from numerics.gradient_flow import GradientFlow, integrate
 
-_SPAN = 3e-3
+_SPAN = 1.5e-3
+_NUDGE = 1e-5  # of the fastest change, to measure how fast the velocity changes
 _TOLERANCE = 1e-13
 _BLUR = 1e-12  # rounding and integration error of a value, relative
 
@@ -84,7 +85,7 @@ def line_stencil(problem: MatrixCompletion, layers: Layers) -> Stencil:
 def flow_stencils(flow: GradientFlow, count: int) -> list[Stencil]:
     """Seven states from each of at most `count` points of a flow on, while the loss is above 1e-3 of its start.
 
-    h is 3e-3 of the time in which the residual or the fastest layer would move by its own size.
+    h is 1.5e-3 of the time in which the residual, the fastest layer or the velocity would move by its own size.
     """
     early = np.flatnonzero(flow.loss > 1e-3 * flow.loss[0])
     chosen = early[np.linspace(0, len(early) - 1, min(count, len(early))).astype(int)]
@@ -96,7 +97,12 @@ def _step(problem: MatrixCompletion, layers: Layers) -> float:
     residual = factorization.residual(problem, factorization.end_to_end(layers))
     moving = problem.mask * end_to_end_velocity(layers, rates)
     pairs = [(moving, residual), *zip(rates, layers, strict=True)]
-    return _SPAN / max(float(np.linalg.norm(rate)) / float(np.linalg.norm(size)) for rate, size in pairs)
+    fastest = max(float(np.linalg.norm(rate)) / float(np.linalg.norm(size)) for rate, size in pairs)
+    # Near a saddle all of these are slow, but the velocity itself grows at a rate of its own.
+    ahead = velocities(problem, [w + _NUDGE / fastest * v for w, v in zip(layers, rates, strict=True)])
+    grown = np.sqrt(sum(np.sum((new - old) ** 2) for new, old in zip(ahead, rates, strict=True)))
+    speed = np.sqrt(sum(np.sum(rate**2) for rate in rates))
+    return _SPAN / max(fastest, float(grown / speed) * fastest / _NUDGE)
 
 
 def _flow_stencil(problem: MatrixCompletion, layers: list[np.ndarray]) -> Stencil:

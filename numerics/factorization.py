@@ -43,7 +43,7 @@ class MatrixCompletion:
     normalization: Normalization = Normalization.SUM_HALF
 
     def __post_init__(self) -> None:
-        mask, given = np.asarray(self.mask), np.asarray(self.targets)
+        mask, given = np.asarray(self.mask), np.array(self.targets)
         targets = given.astype(float)
         if not np.isin(mask, (0, 1)).all():
             raise ArgumentError(
@@ -73,7 +73,7 @@ class MatrixCompletion:
     @property
     def exact_targets(self) -> list[Fraction]:
         """The observed targets as exact fractions, row by row."""
-        return [Fraction(target) for target in self._given[self.mask]]  # type: ignore[attr-defined]
+        return [Fraction(target) for target in self._given[self.mask].tolist()]  # type: ignore[attr-defined]
 
     @property
     def exact_weight(self) -> Fraction:

@@ -99,23 +99,28 @@ def _follow(
     batch.set_time(0.0)
     never, longest = [np.finfo(float).max] * LANES, [LONGEST_STEP] * LANES
     while any(number is not None for number in trajectory):
-        seen = _residual_norms(problem, term, batch.state)
         clock = batch.time.copy()
-        for lane, number in enumerate(trajectory):
-            if number is None:
-                continue
-            if np.isfinite(seen[lane]):
-                reason = stopping.reason(seen[lane], scale, clock[lane], int(steps[lane]), np.nan)
-                states[number], times[number], norms[number] = batch.state[:, lane], clock[lane], seen[lane]
-            else:
-                # What was last seen of this trajectory stays in its place.
-                reason = StopReason.STEP_SIZE
-            if reason is None:
-                continue
-            reasons[number] = reason
-            trajectory[lane] = following = next(waiting, None)
-            batch.state[:, lane] = states[number if following is None else following]
-            clock[lane], steps[lane] = 0.0, 0
+        looked = False
+        while not looked:
+            seen, looked = _residual_norms(problem, term, batch.state), True
+            for lane, number in enumerate(trajectory):
+                if number is None:
+                    # At 0 an idle lane stands still.
+                    batch.state[:, lane], clock[lane] = 0.0, 0.0
+                    continue
+                if np.isfinite(seen[lane]):
+                    reason = stopping.reason(seen[lane], scale, clock[lane], int(steps[lane]), np.nan)
+                    states[number], times[number], norms[number] = batch.state[:, lane], clock[lane], seen[lane]
+                else:
+                    # What was last seen of this trajectory stays in its place.
+                    reason = StopReason.STEP_SIZE
+                if reason is None:
+                    continue
+                reasons[number] = reason
+                trajectory[lane] = following = next(waiting, None)
+                batch.state[:, lane] = 0.0 if following is None else states[following]
+                # A start may fit as it is, so it is looked at before its first step.
+                clock[lane], steps[lane], looked = 0.0, 0, False
         batch.set_time(clock)
         # A lane that fails ends the call for all lanes; the loop above takes it out.
         batch.propagate_until(never, max_steps=_CHUNK, max_delta_t=longest)

@@ -67,18 +67,19 @@ class TaylorEngine:
             integrator.state[:] = reals([*exact_layers(layers), 0], self.bits)
             observe = _precise_observer(term, problem, self.bits)
         steps = 0
-        yield _moment(integrator, observe, 0)
+        yield _moment(integrator, observe, 0, end)
         while float(integrator.time) < end:
             outcome, taken = integrator.step(_number(min(LONGEST_STEP, end - float(integrator.time)), integrator.time))
             if not math.isfinite(float(taken)) or float(taken) == 0.0 or "err" in str(outcome):
                 return
             steps += 1
-            yield _moment(integrator, observe, steps)
+            yield _moment(integrator, observe, steps, end)
 
 
-def _moment(integrator: Any, observe: Callable[[np.ndarray], tuple[float, float]], steps: int) -> Moment:
+def _moment(integrator: Any, observe: Callable[[np.ndarray], tuple[float, float]], steps: int, end: float) -> Moment:
     residual_norm, speed = observe(integrator.state)
-    return Moment(float(integrator.time), integrator.state, residual_norm, speed, steps)
+    # The sum of the steps may pass the end by a rounding.
+    return Moment(min(float(integrator.time), end), integrator.state, residual_norm, speed, steps)
 
 
 def _number(value: float, like: Any) -> Any:

@@ -23,7 +23,7 @@ from numerics.factorization import MatrixCompletion
 from numerics.gradient_flow.engine_taylor import GUARD_DIGITS, MOST_DIGITS, TaylorEngine
 from numerics.gradient_flow.integration import integrate
 from numerics.gradient_flow.precise_numbers import balls, reals, rounded
-from numerics.gradient_flow.projection import project_precisely
+from numerics.gradient_flow.projection import project_precisely, ridge
 from numerics.gradient_flow.result import GradientFlow
 
 _SAFETY = 100
@@ -78,13 +78,15 @@ def precise_limit(
     bits = engine.bits
     start = [balls(reals(layer.ravel(), bits).reshape(layer.shape), bits) for layer in map(np.asarray, layers)]
     ends = [[balls(layer, bits) for layer in run.final_layers] for run in (first, second)]
-    coarse, fine = (_product(project_precisely(problem, end, bits), bits) for end in ends)
+    # Twice the precision: a kernel that is singular up to rounding costs half of the digits.
+    coarse, fine = (_product(project_precisely(problem, end, 2 * bits), 2 * bits) for end in ends)
     with precision(bits):
         if not (first.converged and second.converged):
             return PreciseLimit(fine, arb.pos_inf(), first, bits)
         shrunk = (arb(second.residual_norm) / arb(first.residual_norm)) ** 2 if first.residual_norm else arb(0)
-        drift = max(_size(after - before) for before, after in zip(_balances(start), _balances(ends[1]), strict=True))
-        rounding = arb(2) ** (10 - bits) * _size(fine)
+        balances = zip(_balances(start), _balances(ends[1]), strict=True)
+        drift = max((_size(after - before) for before, after in balances), default=arb(0))
+        rounding = arb(2) ** (10 - bits) * _size(fine) + ridge(2 * bits) * _size(fine - _product(ends[1], bits))
         energy = _energy_defect(problem, start, ends[0], first, bits) * _size(fine)
         error = (_SAFETY * (_size(fine - coarse) * shrunk + drift + energy) + rounding).mid()
         return PreciseLimit(_widened(fine, error), error, first, bits)

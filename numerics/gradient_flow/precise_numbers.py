@@ -26,7 +26,8 @@ def reals(numbers: Iterable[Any], bits: int) -> np.ndarray:
         if isinstance(number, hy.real):
             return hy.real(number, bits)
         with precision(bits + 10):
-            return hy.real(ball(Fraction(number)).str(_digits(bits + 10), radius=False), bits)
+            plain = number.item() if isinstance(number, np.generic) else number
+            return hy.real(ball(Fraction(plain)).str(_digits(bits + 10), radius=False), bits)
 
     return np.array([real(number) for number in numbers])
 

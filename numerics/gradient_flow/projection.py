@@ -12,7 +12,7 @@ Implementation notes
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from flint import arb_mat
+from flint import arb, arb_mat
 
 from numerics import factorization
 from numerics.balls import ball, precision
@@ -77,11 +77,16 @@ def _by_lsmr(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: 
     return lsmr(operator, residual, atol=1e-12, btol=1e-12, conlim=0, maxiter=20_000)[0]
 
 
+def ridge(bits: int) -> arb:
+    """What the diagonal of the kernel is raised by, relative to its largest entry: half the digits of the precision."""
+    return arb(2) ** -(bits // 2)
+
+
 def project_precisely(problem: MatrixCompletion, layers: Sequence[arb_mat], bits: int) -> list[arb_mat]:
     """The same step in Arb matrices at `bits` of precision, on midpoints; heuristic.
 
-    Solves K x = residual with the coupling kernel K = J J^T, and steps by J^T x. Raises ZeroDivisionError when K is
-    singular at the precision.
+    Solves K x = residual and steps by J^T x, K = J J^T being the coupling kernel with its diagonal raised by
+    `ridge(bits)` of its size. That changes the step by about as much, relative to the step.
     """
     with precision(bits):
         targets = [ball(target) for target in problem.exact_targets]
@@ -105,6 +110,11 @@ def project_precisely(problem: MatrixCompletion, layers: Sequence[arb_mat], bits
             ),
         )
         residual = _from(len(seen), 1, lambda x, _: product[seen[x]] - targets[x])
+        # Where K is singular the least step that reduces the residual is wanted; this is within its square root.
+        size = max((abs(entry.mid()) for entry in kernel.entries()), default=arb(1))
+        shift = ridge(bits) * (size if size > 0 else 1)
+        for number in range(len(seen)):
+            kernel[number, number] += shift
         weights = kernel.solve(residual).mid()
         spread = arb_mat(rows, columns)
         for number, place in enumerate(seen):

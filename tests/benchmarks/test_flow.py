@@ -1,4 +1,4 @@
-"""Speed of gradient flow, as ratios measured in one run. Off by default: `make bench`. Takes about a quarter of an hour.
+"""Speed of gradient flow, as ratios measured in one run. Off by default: `make bench`. Takes a quarter of an hour.
 
 Most of it is DOP853 on the stiff problem, which is what the ratio there is about.
 """

@@ -103,12 +103,12 @@ def test_the_term_is_minus_the_gradient_and_keeps_nothing_between_evaluations(se
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_all_engines_agree_on_random_problems(depth: int) -> None:
-    for problem, layers in [example(depth), *(random_case(seed, depth) for seed in range(5))]:
+    for number, (problem, layers) in enumerate([example(depth), *(random_case(seed, depth) for seed in range(4))]):
         expected = independent(problem, layers, 1.0)
         # All of these starts move: no engine agrees by standing still.
         assert np.linalg.norm(expected - end_to_end(layers)) > 1e-2
         for engine, tolerance, bound in ENGINES:
-            if isinstance(engine, TaylorEngine) and (engine.digits or problem.mask.shape != (2, 3)):
+            if isinstance(engine, TaylorEngine) and (engine.digits or number > 0):
                 continue  # one compilation a depth
             flow = integrate(
                 problem, layers, engine=engine, relative_tolerance=tolerance, max_time=1.0, residual_tolerance=1e-15
@@ -199,19 +199,19 @@ def test_two_flows_of_one_compiled_system_do_not_disturb_each_other() -> None:
     problem, layers = example()
     other = MatrixCompletion(problem.mask, problem.targets + 1)
     starts = [(problem, layers), (other, [2 * layer for layer in layers])]
-    alone = [[moment.state.copy() for moment in moments_until(1.0, *start)] for start in starts]
+
+    def moments(posed: MatrixCompletion, start: list[np.ndarray]) -> Any:
+        return TaylorEngine().moments(posed, start, Tolerance(1e-14, 1e-16), 1.0)
+
+    alone = [[moment.state.copy() for moment in moments(*start)] for start in starts]
     together: list[list[np.ndarray]] = [[], []]
-    for pair in zip_longest(*(moments_until(1.0, *start) for start in starts)):
+    for pair in zip_longest(*(moments(*start) for start in starts)):
         for states, moment in zip(together, pair, strict=True):
             if moment is not None:
                 states.append(moment.state.copy())
     assert len(alone[0]) != len(alone[1])
     for found, expected in zip(together, alone, strict=True):
         assert np.array_equal(found, expected)
-
-
-def moments_until(end: float, problem: MatrixCompletion, layers: list[np.ndarray]) -> Any:
-    return TaylorEngine().moments(problem, layers, Tolerance(1e-14, 1e-16), end)
 
 
 def test_exact_convergence_is_no_nan() -> None:
@@ -224,83 +224,6 @@ def test_exact_convergence_is_no_nan() -> None:
     batch = ensemble(EYE, [[0.5 * np.eye(2)] * 2] * 3, residual_tolerance=1e-300, max_steps=400)
     assert np.isfinite(batch.products).all()
     assert batch.products == pytest.approx(np.stack([np.eye(2)] * 3), abs=1e-12)
-
-
-def random_starts(count: int, depth: int = 4) -> list[list[np.ndarray]]:
-    random = np.random.default_rng(8)
-    return [[0.6 * random.standard_normal((2, 2)) for _ in range(depth)] for _ in range(count)]
-
-
-def test_one_stuck_trajectory_does_not_hold_up_a_batch() -> None:
-    problem = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
-    starts = random_starts(40)
-    starts[5] = [np.zeros((2, 2))] * 4
-    # It takes until t = 184,000 to leave the neighbourhood of 0, and converges then.
-    starts[17] = [1e-3 * np.ones((2, 2))] * 4
-    batch = ensemble(problem, starts, max_steps=2_000)
-    stuck = np.zeros(40, dtype=bool)
-    stuck[5] = True
-    assert (batch.converged == ~stuck).all()
-    assert batch.reasons[5] is StopReason.STEPS
-    assert (batch.products[5] == 0).all()
-    assert np.isfinite(batch.products).all()
-    for number in (0, 6, 39):
-        flow = integrate(problem, starts[number], engine=TaylorEngine(), residual_tolerance=1e-10)
-        assert batch.products[number] == pytest.approx(flow.products[-1], abs=1e-8)
-
-
-def test_a_batch_does_not_depend_on_order_or_number() -> None:
-    problem = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
-    starts = random_starts(11)
-    forwards, backwards = ensemble(problem, starts), ensemble(problem, starts[::-1])
-    alone = ensemble(problem, starts[3:4])
-    assert forwards.products == pytest.approx(backwards.products[::-1], abs=1e-9)
-    assert forwards.products[3] == pytest.approx(alone.products[0], abs=1e-9)
-    assert forwards.singular_values.shape == (11, 2)
-
-
-HOOK = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
-
-
-@pytest.mark.parametrize("count", [1, 7, 8, 9, 17])
-def test_a_batch_of_any_number_is_its_single_runs(count: int) -> None:
-    starts = random_starts(17)[:count]
-    batch = ensemble(HOOK, starts)
-    assert batch.converged.all()
-    assert np.all(batch.residual_norm <= 1e-10 * np.linalg.norm(HOOK.targets))
-    for number, start in enumerate(starts):
-        flow = integrate(HOOK, start, engine=TaylorEngine(), relative_tolerance=1e-14, residual_tolerance=1e-10)
-        # Both stop below |R| = 1e-10 |targets| at different moments; the rest of the way is a few times that.
-        assert np.linalg.norm(batch.products[number] - flow.products[-1]) < 1e-8
-        # Single runs look at the residual after every step, batches after 8.
-        assert batch.times[number] >= flow.times[-2]
-        np.testing.assert_allclose(batch.products[number], end_to_end([layer[number] for layer in batch.layers]))
-
-
-def test_more_stuck_starts_than_lanes_end_and_let_the_others_through() -> None:
-    zero, solved = [np.zeros((2, 2))] * 2, [np.eye(2), HOOK.targets]
-    good = random_starts(4, depth=2)
-    # From the last one the Taylor coefficients overflow, though the residual does not.
-    starts = [*[zero] * 9, good[0], solved, *good[1:], [1e10 * np.ones((2, 2))] * 2]
-    batch = ensemble(HOOK, starts, max_steps=500)
-    alone = ensemble(HOOK, good, max_steps=500)
-    reasons = [StopReason.STEPS] * 9 + [StopReason.CONVERGED] * 5 + [StopReason.STEP_SIZE]
-    assert list(batch.reasons) == reasons
-    assert np.isfinite(batch.products).all()
-    np.testing.assert_allclose(batch.products[[9, 11, 12, 13]], alone.products, atol=1e-9)
-    assert batch.times[10] == 0
-    assert np.array_equal(batch.products[10], HOOK.targets)
-    assert all(np.array_equal(layer[14], 1e10 * np.ones((2, 2))) for layer in batch.layers)
-
-
-def test_a_batch_has_the_normalization_of_its_problem() -> None:
-    starts = random_starts(3)
-    mean = MatrixCompletion(HOOK.mask, HOOK.targets, Normalization.MEAN_ALL)
-    plain, scaled = ensemble(HOOK, starts), ensemble(mean, starts)
-    np.testing.assert_allclose(scaled.products, plain.products, atol=1e-8)
-    assert mean.weight == 0.5
-    # Twice as slow, up to the 8 steps within which both stop.
-    np.testing.assert_allclose(scaled.times * mean.weight, plain.times, rtol=0.3)
 
 
 @pytest.mark.parametrize("normalization", [Normalization.MEAN_OBSERVED, Normalization.MEAN_ALL])
@@ -438,10 +361,3 @@ def test_bad_options_name_the_argument(options: dict[str, Any], argument: str) -
     with pytest.raises(ArgumentError) as error:
         integrate(EYE, [np.eye(2) / 2] * 2, **options)
     assert error.value.argument == argument
-
-
-def test_bad_starts_of_a_batch_name_the_argument() -> None:
-    with pytest.raises(ArgumentError, match="starts"):
-        ensemble(EYE, [])
-    with pytest.raises(ArgumentError, match="starts"):
-        ensemble(EYE, [[np.eye(2)] * 2, [np.eye(2)] * 3])
