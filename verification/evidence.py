@@ -28,12 +28,36 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One judged point: exact values in the order of the evidence's `axes`, the name of its truth, its residual."""
+
+    point: tuple[str, ...]
+    truth: str
+    residual: float
+
+
+@dataclass(frozen=True)
+class BoxMap:
+    """The sub-boxes of a certificate for one choice of its integers, drawn over one or two of its real parameters.
+
+    axes: the parameters drawn; logarithmic: per axis; parts: (state, one (low, high) per axis), where the state is
+    "proven", "outside" (an assumption fails there), "refuted" or "open".
+    """
+
+    title: str
+    axes: tuple[str, ...]
+    logarithmic: tuple[bool, ...]
+    parts: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The outcome of one check.
 
     worst_residual: the largest relative residual met (None where there is none), at `worst_point`; points: how many
     points were judged; digits: proven by the comparison; bits: working precision; witness: a counterexample;
-    remedy: which knob to turn when undecided; samples: residual per point, for the report.
+    remedy: which knob to turn when undecided; axes and samples: every judged point, for pictures and records;
+    boxes: pictures of a certificate's sub-boxes.
     """
 
     kind: str
@@ -52,8 +76,10 @@ class Evidence:
     domain: str | None = None
     rests_on: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
-    samples: tuple[float, ...] = ()
+    axes: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
     series: tuple[Series, ...] = ()
+    boxes: tuple[BoxMap, ...] = ()
     versions: str = field(default_factory=environment)
 
     def to_json(self) -> dict[str, object]:

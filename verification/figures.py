@@ -148,16 +148,21 @@ def series_figure(series: Series) -> Figure:
     return figure
 
 
+def _decided(one: Evidence) -> list[float]:
+    """The positive residuals of the points that were decided."""
+    return [sample.residual for sample in one.samples if sample.truth != "unknown" and sample.residual > 0]
+
+
 def residual_figure(evidence: Sequence[Evidence]) -> Figure | None:
     """Relative residual at every judged point, one row per check; None when there is nothing to draw."""
-    rows = [one for one in evidence if any(sample > 0 for sample in one.samples)]
+    rows = [one for one in evidence if any(_decided(one))]
     if not rows:
         return None
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 0.9 + 0.45 * len(rows)), layout="constrained")
         axes = figure.subplots()
         for index, one in enumerate(rows):
-            samples = np.array([sample for sample in one.samples if sample > 0])
+            samples = np.array(_decided(one))
             offsets = 0.28 * (np.modf(np.arange(samples.size) * 0.618034)[0] - 0.5)
             axes.plot(samples, index + offsets, ".", markersize=2.5, color=COLOURS[index % len(COLOURS)], alpha=0.6)
         axes.set_yticks(range(len(rows)), [one.kind for one in rows])

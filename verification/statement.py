@@ -84,7 +84,8 @@ class Statement:
 
     observables: symbols that stand for something measured (a limit's singular value, say) with their meaning;
     definitions: abbreviations that clauses use, in the order in which they are expanded (a later one may appear in an
-    earlier one); granted: what a proof takes for granted, shown beside the verdict. Raises StatementError.
+    earlier one); granted: what a proof takes for granted, shown beside the verdict; depends: ids of the statements whose
+    truth it takes for granted. Raises StatementError.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Statement:
     observables: Mapping[sp.Symbol, str] | None = None
     definitions: Mapping[sp.Symbol, sp.Expr] | None = None
     granted: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
     mutants: tuple[Mutant, ...] = ()
 
     def __post_init__(self) -> None:

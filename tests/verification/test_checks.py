@@ -119,7 +119,9 @@ class TestSampledChecks:
             return {seen: arb(0, 1) if point[x] > 5 else arb(1)}
 
         found = outcome(toy(sp.Gt(seen, 0), check(("claim",), sometimes, "a guess"), observed=True))
-        assert 0 < len(found.samples) < found.points
+        assert found.axes == ("x",)
+        assert len(found.samples) == found.points
+        assert {sample.truth for sample in found.samples} == {"true", "unknown"}
         if check is Evaluation:  # an evaluation claims every point of its grid
             assert found.verdict is Verdict.UNDECIDED
             assert "could not be decided" in found.summary

@@ -112,7 +112,8 @@ def test_series_show_measured_markers_over_predicted_lines() -> None:
 
 
 def evidence(kind: str, *samples: float) -> Evidence:
-    return Evidence(kind, ("claim",), Verdict.CONSISTENT, "fine", samples=samples)
+    judged = tuple(Sample(("1",), "agrees", residual) for residual in samples)
+    return Evidence(kind, ("claim",), Verdict.CONSISTENT, "fine", axes=("x",), samples=judged)
 
 
 def test_residuals_have_one_row_per_check_that_has_any() -> None:

@@ -8,7 +8,7 @@ import sympy as sp
 
 from numerics.balls import precision
 from verification.claim import Judgement, Truth, judge
-from verification.evidence import Evidence, Series, clause_text
+from verification.evidence import Evidence, Sample, Series, clause_text
 from verification.parameters import Point, point_text
 from verification.verdict import Verdict
 
@@ -30,7 +30,8 @@ class Tally:
     witness: dict[str, str] | None = None
     witness_residual: float | None = None
     violated: tuple[str, ...] = ()
-    samples: list[float] = field(default_factory=list)
+    axes: tuple[str, ...] = ()
+    samples: list[Sample] = field(default_factory=list)
 
     def judge(self, claims: Mapping[str, sp.Basic], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
         """Judge the claim of every clause at a point, remember the outcome and return the worst."""
@@ -42,16 +43,18 @@ class Tally:
     def _remember(self, parts: dict[str, Judgement], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
         worst = Judgement(min(part.truth for part in parts.values()), max(part.residual for part in parts.values()))
         self.admitted += 1
+        shown = point_text(point)
+        self.axes = tuple(shown)
+        self.samples.append(Sample(tuple(shown.values()), worst.truth.name.lower(), worst.residual))
         if worst.truth is Truth.UNKNOWN:
             self.unknown += 1
             return worst
-        self.samples.append(worst.residual)
         if worst.residual > self.worst:
-            self.worst, self.worst_point = worst.residual, point_text(point)
+            self.worst, self.worst_point = worst.residual, shown
         if worst.truth is Truth.FALSE:
             observed = {symbol: value for symbol, value in values.items() if symbol not in point}
-            shown = {str(symbol): _short(value) for symbol, value in observed.items()}
-            self.witness, self.witness_residual = point_text(point) | shown, worst.residual
+            measured = {str(symbol): _short(value) for symbol, value in observed.items()}
+            self.witness, self.witness_residual = shown | measured, worst.residual
             self.violated = tuple(name for name, part in parts.items() if part.truth is Truth.FALSE)
         return worst
 
@@ -119,6 +122,7 @@ class Tally:
             witness=self.witness,
             remedy=remedy if verdict is Verdict.UNDECIDED else None,
             domain=domain,
+            axes=self.axes,
             samples=tuple(self.samples),
             series=series,
         )
