@@ -84,8 +84,8 @@ class Statement:
 
     observables: symbols that stand for something measured (a limit's singular value, say) with their meaning;
     definitions: abbreviations that clauses use, in the order in which they are expanded (a later one may appear in an
-    earlier one); granted: what a proof takes for granted, shown beside the verdict; depends: ids of the statements whose
-    truth it takes for granted. Raises StatementError.
+    earlier one); granted: what a proof takes for granted, shown beside the verdict; depends: ids of the statements that
+    it builds on. Raises StatementError.
     """
 
     id: str

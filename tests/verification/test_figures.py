@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from numerics import limit_curves, open_set_map, scale_grid
 from verification import Evidence, Series, Verdict
+from verification.evidence import Sample
 from verification.figures import curves_figure, inline_svg, open_set_figure, residual_figure, save_figure, series_figure
 
 MS = ("2", "10", "inf", "1", "3")
