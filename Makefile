@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup verify test lint bench notebooks clean
+.PHONY: setup verify test lint docs bench notebooks clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet -b html -d build/doctrees docs build/docs
 
 bench: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -s -p no:xdist -o addopts=

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from verification.evidence import environment
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile("rankproof", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rankproof")
 

@@ -1,14 +1,19 @@
 """What the documents show works: the snippets run, the commands exist, the statement of CONTRIBUTING is verified."""
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from verification import QUICK, Statement, Verdict
+from verification import QUICK, Statement, Verdict, catalogue
 from verification.cli import main
-from verification.verify import run_check, run_mutant
+from verification.cli.main import _COMMANDS
+from verification.observations import write_observations
+from verification.statement_file import load
+from verification.verify import StatementResult, run_check, run_mutant
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,3 +60,52 @@ def test_every_dependency_has_its_line_in_contributing() -> None:
     assert required
     for name in required:
         assert name in table, f"{name} has no line in CONTRIBUTING.md"
+
+
+def test_every_verdict_has_a_section_that_says_what_it_means_and_what_it_does_not() -> None:
+    page = (ROOT / "docs" / "verdicts.md").read_text()
+    starts = {name: page.index(f"\n## {name}\n") for name in Verdict}
+    ends = [found.start() for found in re.finditer(r"\n## ", page)]
+    for name, start in starts.items():
+        section = page[start : next(end for end in ends if end > start)]
+        parts = [
+            section.index(f"**{part}**") for part in ("What was done.", "What you may write.", "What it does not mean.")
+        ]
+        assert all(earlier < later for earlier, later in pairwise(parts)), name
+
+
+def test_the_tour_visits_every_command() -> None:
+    readme = (ROOT / "README.md").read_text().split("## Five minutes")[1].split("## Speed")[0]
+    tour = readme + (ROOT / "docs" / "tour.md").read_text()
+    assert [name for name in _COMMANDS if not re.search(rf"rankproof {name}\b", tour)] == []
+
+
+def test_the_api_reference_covers_the_three_packages() -> None:
+    for package in ("theory", "numerics", "verification"):
+        assert f".. public-names:: {package}\n" in (ROOT / "docs" / "api" / f"{package}.rst").read_text()
+
+
+def test_the_page_on_observations_reads_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (snippet,) = snippets("docs/observations.md", "python")
+    statement = catalogue.statement("block-limit-depth4")
+    check = next(check for check in statement.checks if check.kind == "evaluation")
+    statement = replace(statement, checks=(check,))
+    evidence = run_check(statement, check, QUICK)
+    monkeypatch.chdir(tmp_path)
+    run = {"started": "2026-01-01T00:00:00+00:00"}
+    write_observations(Path("run.jsonl"), run, [StatementResult(statement, evidence.verdict, (evidence,), ())])
+    names: dict[str, Any] = {}
+    exec(snippet, names)
+    assert names["worst"]["metadata"]["residual"] == evidence.worst_residual
+
+
+def test_the_page_on_own_statements_shows_one_that_is_certified(tmp_path: Path) -> None:
+    (snippet,) = snippets("docs/statements.md", "python")
+    file = tmp_path / "lemma.py"
+    file.write_text(snippet)
+    (statement,) = load(file).statements.values()
+    assert [run_check(statement, check, QUICK).verdict for check in statement.checks] == [
+        Verdict.CERTIFIED,
+        Verdict.CONSISTENT,
+    ]
+    assert run_mutant(statement, 0, QUICK).refuted

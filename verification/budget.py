@@ -10,7 +10,8 @@ class Budget:
 
     examples, flow_examples: falsification examples without and with an integrated flow; points: evaluation grid;
     trajectories: integrated flows per trajectory check; digits: asked of an evaluation; boxes: sub-boxes of a
-    certificate per choice of its integers; seed: of every random draw.
+    certificate per choice of its integers; whole_boxes: prove whole boxes, not the parts that statements name for quick
+    runs; seed: of every random draw.
     """
 
     profile: str
@@ -20,6 +21,7 @@ class Budget:
     trajectories: int
     digits: int
     boxes: int
+    whole_boxes: bool = True
     seed: int = 0
 
     def for_task(self, *names: str) -> "Budget":
@@ -28,6 +30,8 @@ class Budget:
         return replace(self, seed=int.from_bytes(digest[:4], "big"))
 
 
-QUICK = Budget("quick", examples=500, flow_examples=60, points=100, trajectories=8, digits=50, boxes=2_000)
+QUICK = Budget(
+    "quick", examples=500, flow_examples=60, points=100, trajectories=8, digits=50, boxes=2_000, whole_boxes=False
+)
 FULL = Budget("full", examples=5_000, flow_examples=600, points=1_000, trajectories=40, digits=100, boxes=50_000)
 PROFILES = {budget.profile: budget for budget in (QUICK, FULL)}

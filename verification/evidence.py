@@ -57,7 +57,7 @@ class Evidence:
     worst_residual: the largest relative residual met (None where there is none), at `worst_point`; points: how many
     points were judged; digits: proven by the comparison; bits: working precision; witness: a counterexample;
     remedy: which knob to turn when undecided; axes and samples: every judged point, for pictures and records;
-    boxes: pictures of a certificate's sub-boxes.
+    boxes: pictures of a certificate's sub-boxes; open_boxes: some of those that an undecided one has left.
     """
 
     kind: str
@@ -80,6 +80,7 @@ class Evidence:
     samples: tuple[Sample, ...] = ()
     series: tuple[Series, ...] = ()
     boxes: tuple[BoxMap, ...] = ()
+    open_boxes: tuple[str, ...] = ()
     versions: str = field(default_factory=environment)
 
     def to_json(self) -> dict[str, object]:
@@ -103,6 +104,7 @@ class Evidence:
             "domain": self.domain,
             "rests_on": list(self.rests_on),
             "sizes": list(self.sizes),
+            "open_boxes": list(self.open_boxes),
             "versions": self.versions,
         }
 

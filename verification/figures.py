@@ -1,22 +1,26 @@
-"""Pictures: limit curves, trajectories over predictions, residuals. Colour-blind safe, readable in black and white."""
+"""Pictures: limit curves, trajectories over predictions, boxes. Colour-blind safe, readable in black and white."""
 
 import io
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import BoundaryNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as Path2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from verification.evidence import Evidence, Series
+from verification.evidence import BoxMap, Series
 
 # Okabe & Ito 2008, without yellow: distinguishable under all common colour deficiencies and in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -33,6 +37,7 @@ STYLE: Any = {
     "svg.fonttype": "path",
     "savefig.dpi": 200,
 }
+_GREEK = frozenset({"alpha", "beta", "delta", "lambda", "phi", "rho", "sigma", "tau", "theta"})
 _NAMES = {"sigma_1": r"$\sigma_1$", "sigma_2": r"$\sigma_2$"}
 
 
@@ -148,28 +153,149 @@ def series_figure(series: Series) -> Figure:
     return figure
 
 
-def _decided(one: Evidence) -> list[float]:
-    """The positive residuals of the points that were decided."""
-    return [sample.residual for sample in one.samples if sample.truth != "unknown" and sample.residual > 0]
+#: Fill, hatch and word of each state of a sub-box; the hatch carries the meaning where colours do not.
+_STATES = {
+    "proven": ("#009E73", "", "proven"),
+    "outside": ("#888888", "--", "outside the assumptions"),
+    "refuted": ("#D55E00", "xxx", "refuted"),
+    "open": ("#E69F00", "///", "undecided"),
+}
+_MOST_OUTLINES = 1500  # sub-boxes; beyond these neighbours of one state are drawn as one
 
 
-def residual_figure(evidence: Sequence[Evidence]) -> Figure | None:
-    """Relative residual at every judged point, one row per check; None when there is nothing to draw."""
-    rows = [one for one in evidence if any(_decided(one))]
-    if not rows:
-        return None
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.6, 0.9 + 0.45 * len(rows)), layout="constrained")
+def box_figure(box: BoxMap, witness: Mapping[str, str] | None = None) -> Figure:
+    """The sub-boxes of a certificate by state, over one parameter (a strip) or two.
+
+    A bound that the axis cannot show (0 or less on a logarithmic one, infinity) is drawn a little beyond the others.
+    `witness` is marked where it lies in the picture.
+    """
+    bounds = [_axis_bounds(box, axis) for axis in range(len(box.axes))]
+    parts: dict[str, list[Rectangle]] = {state: [] for state in (*_STATES, *(state for state, _ in box.parts))}
+    for state, sides in box.parts:
+        clipped = [(max(low, least), min(high, most)) for (low, high), (least, most) in zip(sides, bounds, strict=True)]
+        parts[state].append((*clipped[0], *(clipped[1] if len(clipped) > 1 else (0.0, 1.0))))
+    outlined = len(box.parts) <= _MOST_OUTLINES
+    with mpl.rc_context(STYLE | {"axes.grid": False, "hatch.linewidth": 0.5}):
+        figure = Figure(figsize=(4.4, 3.2 if len(box.axes) > 1 else 1.5), layout="constrained")
         axes = figure.subplots()
-        for index, one in enumerate(rows):
-            samples = np.array(_decided(one))
-            offsets = 0.28 * (np.modf(np.arange(samples.size) * 0.618034)[0] - 0.5)
-            axes.plot(samples, index + offsets, ".", markersize=2.5, color=COLOURS[index % len(COLOURS)], alpha=0.6)
-        axes.set_yticks(range(len(rows)), [one.kind for one in rows])
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xscale("log")
-        axes.set_xlabel("relative residual at each point (zeros not drawn)")
+        handles: list[Artist] = []
+        for state, rectangles in parts.items():
+            colour, hatch, word = _STATES.get(state, ("#56B4E9", "++", state))
+            if rectangles:
+                drawn = rectangles if outlined else merged(rectangles)
+                # Two patches, because one opacity would hold for the hatch too.
+                outline = _outline(drawn)
+                axes.add_patch(PathPatch(outline, facecolor=colour, alpha=0.3, edgecolor="none"))
+                axes.add_patch(PathPatch(outline, facecolor="none", edgecolor=colour, hatch=hatch, linewidth=0.5))
+                face = (*to_rgb(colour), 0.3)
+                handles.append(Patch(label=word, facecolor=face, edgecolor=colour, hatch=hatch, linewidth=0.5))
+        _box_axes(axes, box, bounds)
+        handles += _mark_witness(axes, box, bounds, witness or {})
+        axes.set_title(box.title, fontsize=8)
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=7.5)
     return figure
+
+
+Rectangle = tuple[float, float, float, float]  # left, right, lower, upper
+
+
+def _axis_bounds(box: BoxMap, axis: int) -> tuple[float, float]:
+    logarithmic = box.logarithmic[axis]
+    ends = {end for _, sides in box.parts for end in sides[axis]}
+    shown = sorted(end for end in ends if math.isfinite(end) and (end > 0 or not logarithmic)) or [1.0]
+    low, high = shown[0], shown[-1]
+    beyond = 0.08 * (high - low) or 1.0
+    if min(ends, default=low) < low:
+        low = low / 10 if logarithmic else low - beyond
+    if max(ends, default=high) > high:
+        high = high * 10 if logarithmic else high + beyond
+    return low, high
+
+
+def merged(rectangles: Sequence[Rectangle]) -> list[Rectangle]:
+    """The same area in fewer rectangles: neighbours that share a whole side become one."""
+    for across in (True, False):
+        rows: dict[tuple[float, float], list[Rectangle]] = {}
+        for one in rectangles:
+            rows.setdefault(one[2:] if across else one[:2], []).append(one)
+        joined = []
+        for row in rows.values():
+            row.sort()
+            current = row[0]
+            for one in row[1:]:
+                if across and one[0] == current[1]:
+                    current = (current[0], one[1], *current[2:])
+                elif not across and one[2] == current[3]:
+                    current = (*current[:3], one[3])
+                else:
+                    joined.append(current)
+                    current = one
+            joined.append(current)
+        rectangles = joined
+    return list(rectangles)
+
+
+def _outline(rectangles: Sequence[Rectangle]) -> Path2D:
+    corners = [
+        corner
+        for left, right, low, high in rectangles
+        for corner in ((left, low), (right, low), (right, high), (left, high), (left, low))
+    ]
+    codes = [Path2D.MOVETO, Path2D.LINETO, Path2D.LINETO, Path2D.LINETO, Path2D.CLOSEPOLY] * len(rectangles)
+    return Path2D(np.array(corners, dtype=float), codes)
+
+
+def _box_axes(axes: Axes, box: BoxMap, bounds: Sequence[tuple[float, float]]) -> None:
+    axes.set_xlim(*_widened(*bounds[0]))
+    axes.set_xscale("log" if box.logarithmic[0] else "linear")
+    axes.set_xlabel(_axis_label(box, 0))
+    if len(box.axes) > 1:
+        axes.set_ylim(*_widened(*bounds[1]))
+        axes.set_yscale("log" if box.logarithmic[1] else "linear")
+        axes.set_ylabel(_axis_label(box, 1))
+    else:
+        axes.set_ylim(0, 1)
+        axes.set_yticks([])
+
+
+def _axis_label(box: BoxMap, axis: int) -> str:
+    reaches = any(math.isinf(end) for _, sides in box.parts for end in sides[axis])
+    return _symbol(box.axes[axis]) + (r" (the last box reaches $\infty$)" if reaches else "")
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """The bounds, or something around them where they are one point."""
+    return (low, high) if low < high else (low - 0.5 * abs(low or 1.0), high + 0.5 * abs(high or 1.0))
+
+
+def _mark_witness(
+    axes: Axes, box: BoxMap, bounds: Sequence[tuple[float, float]], witness: Mapping[str, str]
+) -> list[Line2D]:
+    """Mark the witness; nothing where it has no number for an axis or lies outside the picture."""
+    try:
+        place = [float(Fraction(witness[name])) for name in box.axes]
+    except (KeyError, ValueError, OverflowError, ZeroDivisionError):
+        return []
+    if not all(low <= one <= high for one, (low, high) in zip(place, bounds, strict=True)):
+        return []
+    style: Any = {"color": "#000000", "marker": "*", "markersize": 9, "markeredgecolor": "#ffffff", "linestyle": "none"}
+    axes.plot(place[:1], place[1:] or [0.5], clip_on=False, zorder=5, **style)
+    return [Line2D([], [], label="witness", **style)]
+
+
+def _symbol(name: str) -> str:
+    """The name of a parameter as mathematics where it is one letter or a Greek one."""
+    base, _, below = name.partition("_")
+    letter = f"\\{base}" if base in _GREEK else base
+    if (len(base) > 1 and base not in _GREEK) or not base.isalpha() or not (below or "1").isalnum():
+        return name.replace("$", r"\$")
+    return f"${letter}_{{{below}}}$" if below else f"${letter}$"
+
+
+_ROLES = {"#000000": "ink", "#4d4d4d": "soft", "#b0b0b0": "grid", "#ffffff": "paper"}
+_ON_PAGE = {colour.lower(): f"var(--figure-{index}, {colour.lower()})" for index, colour in enumerate(COLOURS[:6])} | {
+    colour: f"var(--figure-{role}, {colour})" for colour, role in _ROLES.items()
+}
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -180,12 +306,22 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def inline_svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element for a page; `name` keeps identifiers of different figures apart."""
+    """The figure as an SVG element for a page; `name` keeps identifiers of different figures apart.
+
+    Colours are those of the page's style sheet (`--figure-0` and so on) where it has them, so that the picture follows
+    light and dark; coordinates are cut to hundredths of a point.
+    """
     buffer = io.StringIO()
     with mpl.rc_context(STYLE | {"svg.hashsalt": name, "savefig.transparent": True}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = text.replace("xlink:href", "href")
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda found: f' id="{name}.{found[1]}"' if found[1] in used else "", text)
+    text = re.sub(r'(href="|url\()#', rf"\g<1>#{name}.", text)
+    text = re.sub(r' d="[^"]*"| [xy]="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
+    return re.sub(r"#[0-9a-f]{6}\b(?=[;\"])", lambda found: _ON_PAGE.get(found[0], found[0]), text)
 
 
 def open_set_figure(dataset: xr.Dataset) -> Figure:

@@ -12,7 +12,8 @@ from typing import Any
 import sympy as sp
 from hypothesis import strategies as st
 
-from numerics.exact import Exact, shown
+from numerics.errors import ArgumentError
+from numerics.exact import Exact, exact, shown
 from verification.errors import StatementError
 
 _FAR = 7 * 10**40
@@ -52,41 +53,84 @@ class IntegerRange:
 
 @dataclass(frozen=True)
 class RealRange:
-    """Reals between low and high, drawn with three significant digits on a logarithmic scale.
+    """Reals between low and high, both ends included.
 
-    `infinity` adds the value oo. Bounds are exact and positive; both belong to the range.
+    A range of positive numbers is drawn with three significant digits on a logarithmic scale; one that reaches 0 or
+    below with a thousand even steps. high = oo makes it half-infinite (draws stop at `horizon`); `infinity` adds the
+    value oo itself. The end 0 belongs to the range of a positive symbol only as its closure: it is never drawn, and a
+    certificate includes it. Bounds are exact.
     """
 
     symbol: sp.Symbol
     low: Fraction
-    high: Fraction
+    high: Exact
     infinity: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", Fraction(self.low))
-        object.__setattr__(self, "high", Fraction(self.high))
-        if not 0 < self.low <= self.high:
-            bounds = f"[{shown(self.low)}, {shown(self.high)}]"
-            raise StatementError(f"{self.symbol}: {bounds} is not a range of positive numbers with low <= high")
+        object.__setattr__(self, "low", self._bound("low", self.low, infinity=False))
+        object.__setattr__(self, "high", self._bound("high", self.high, infinity=True))
+        bounds = f"[{shown(self.low)}, {shown(self.high)}]"
+        if not self.low <= self.high:
+            raise StatementError(f"{self.symbol}: {bounds} is empty; low must not exceed high")
+        if self.low < 0 and self.symbol.is_nonnegative:
+            raise StatementError(f"{self.symbol}: {bounds} has negative numbers, but the symbol is declared without")
+        if self.high == 0 and self.symbol.is_positive:
+            raise StatementError(f"{self.symbol}: {bounds} has no positive number, but the symbol is declared positive")
+
+    def _bound(self, name: str, bound: object, *, infinity: bool) -> Exact:
+        try:
+            return exact(name, bound, infinity=infinity)
+        except ArgumentError as error:
+            raise StatementError(f"{self.symbol}: {error}") from None
+
+    @property
+    def logarithmic(self) -> bool:
+        """True when the range is measured by the logarithm of its values."""
+        return self.low > 0
+
+    @property
+    def horizon(self) -> Fraction:
+        """The largest finite value that is drawn."""
+        if isinstance(self.high, Fraction):
+            return self.high
+        return self.low * 10**6 if self.logarithmic else self.low + 1000
+
+    @property
+    def _step(self) -> Fraction:
+        """The spacing of draws on a linear scale."""
+        span = self.horizon - self.low
+        return Fraction(10) ** (math.floor(_log10(span)) - 3) if span else Fraction(1)
 
     def strategy(self) -> st.SearchStrategy[Exact]:
-        """Three significant digits, log-uniform in the exponent, shrinking towards round numbers near 1."""
-        least, most = math.floor(_log10(self.low)), math.floor(_log10(self.high))
-        nearest = min(max(0, least), most)
-        exponents = st.sampled_from(sorted(range(least, most + 1), key=lambda exponent: abs(exponent - nearest)))
-        finite = st.builds(self._rounded, _integers(100, 999), exponents)
+        """Three significant digits, shrinking towards round numbers near 1; or even steps, shrinking towards 0."""
+        if self.logarithmic:
+            least, most = math.floor(_log10(self.low)), math.floor(_log10(self.horizon))
+            nearest = min(max(0, least), most)
+            exponents = st.sampled_from(sorted(range(least, most + 1), key=lambda exponent: abs(exponent - nearest)))
+            finite = st.builds(self._rounded, _integers(100, 999), exponents)
+        else:
+            # Above zero first, so that shrinking ends at the value nearest to it.
+            upwards = _integers(0, max(0, math.floor(self.horizon / self._step))).map(self._stepped)
+            downwards = _integers(0, max(0, math.floor(-self.low / self._step))).map(lambda k: self._stepped(-k))
+            finite = upwards | downwards if self.low < 0 < self.horizon else downwards if self.low < 0 else upwards
         return finite | st.just(math.inf) if self.infinity else finite
 
     def _rounded(self, digits: int, exponent: int) -> Fraction:
-        return min(self.high, max(self.low, digits * Fraction(10) ** (exponent - 2)))
+        return min(self.horizon, max(self.low, digits * Fraction(10) ** (exponent - 2)))
+
+    def _stepped(self, count: int) -> Fraction:
+        value = min(self.horizon, max(self.low, count * self._step))
+        return min(self._step, self.horizon) if value == 0 and self.symbol.is_positive else value
 
     def at(self, fraction: float) -> Exact:
-        """The value at a fraction in [0, 1) of the logarithmic range; the top tenth is oo where oo is legal."""
+        """The value at a fraction in [0, 1) of the range, in its measure; the top tenth is oo where oo is legal."""
         if self.infinity:
             if fraction >= 0.9:
                 return math.inf
             fraction /= 0.9
-        low, high = _log10(self.low), _log10(self.high)
+        if not self.logarithmic:
+            return self._stepped(round((self.low + Fraction(fraction) * (self.horizon - self.low)) / self._step))
+        low, high = _log10(self.low), _log10(self.horizon)
         exponent = math.floor(low + fraction * (high - low))
         return self._rounded(round(100 * 10 ** (low + fraction * (high - low) - exponent)), exponent)
 
@@ -94,12 +138,17 @@ class RealRange:
         """True for exact numbers in [low, high], and for oo where it is legal."""
         if isinstance(value, float):
             return self.infinity and value == math.inf
+        if value == 0 and self.symbol.is_positive:
+            return False
         return isinstance(value, (int, Fraction)) and self.low <= value <= self.high
 
     def __str__(self) -> str:
         if self.low == self.high and not self.infinity:
             return f"{self.symbol} = {shown(self.low)}"
-        return f"{self.symbol} in [{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
+        if self.high == math.inf:
+            return f"{self.symbol} in [{shown(self.low)}, oo" + ("]" if self.infinity else ")")
+        left = "(" if self.low == 0 and self.symbol.is_positive else "["
+        return f"{self.symbol} in {left}{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
 
 
 def _integers(low: int, high: int) -> st.SearchStrategy[int]:

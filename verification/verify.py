@@ -8,22 +8,27 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_context
+from pathlib import Path
 
 from numerics.errors import MissingExtra
-from verification import catalogue
 from verification.budget import Budget
 from verification.evidence import Evidence
 from verification.statement import Check, Statement
+from verification.statement_file import library, line_of
 from verification.verdict import Verdict, combine
 
 
 @dataclass(frozen=True)
 class Task:
-    """One check of a statement (`check` is its index), or all checks of one of its mutants."""
+    """One check of a statement (`check` is its index), or all checks of one of its mutants.
+
+    The statement is one of the catalogue, or of a file, which the process that does the work loads for itself.
+    """
 
     statement: str
     check: int | None = None
     mutant: int | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -83,32 +88,34 @@ class StatementResult:
         }
 
 
-def tasks(statement: Statement) -> list[Task]:
-    """The independent pieces of work of one statement."""
-    return [Task(statement.id, check=index) for index in range(len(statement.checks))] + [
-        Task(statement.id, mutant=index) for index in range(len(statement.mutants))
+def tasks(statement: Statement, file: Path | None = None) -> list[Task]:
+    """The independent pieces of work of one statement, of the catalogue or of a file."""
+    return [Task(statement.id, check=index, file=file) for index in range(len(statement.checks))] + [
+        Task(statement.id, mutant=index, file=file) for index in range(len(statement.mutants))
     ]
 
 
-def run_check(statement: Statement, check: Check, budget: Budget) -> Evidence:
-    """One check, timed; an exception inside it becomes evidence of verdict ERROR."""
+def run_check(statement: Statement, check: Check, budget: Budget, file: Path | None = None) -> Evidence:
+    """One check, timed; an exception inside it becomes evidence of verdict ERROR, which names its line of the file."""
     begin = time.perf_counter()
     try:
         evidence = check.run(statement, budget)
     except MissingExtra as error:
         evidence = Evidence(check.kind, check.clauses, Verdict.UNDECIDED, str(error), remedy=error.remedy)
-    except Exception as error:  # a check of any kind may fail in any way; the run must say so and go on
-        evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:  # a check may fail in any way; the run must say so and go on
+        line = None if file is None else line_of(error, file)
+        where = "" if line is None else f"{file}:{line}: "
+        evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{where}{type(error).__name__}: {error}")
     return replace(evidence, seconds=time.perf_counter() - begin)
 
 
-def run_mutant(statement: Statement, index: int, budget: Budget) -> MutantResult:
+def run_mutant(statement: Statement, index: int, budget: Budget, file: Path | None = None) -> MutantResult:
     """The checks of a mutant, stopping at the first that refutes it."""
     mutant = statement.mutants[index]
     variant = mutant.build()
     evidence: list[Evidence] = []
     for number, check in enumerate(variant.checks):
-        evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number))))
+        evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number)), file))
         if evidence[-1].verdict is Verdict.REFUTED:
             break
     verdict = combine(variant.clause_names, ((one.clauses, one.verdict) for one in evidence))
@@ -116,24 +123,30 @@ def run_mutant(statement: Statement, index: int, budget: Budget) -> MutantResult
 
 
 def perform(task: Task, budget: Budget) -> Evidence | MutantResult:
-    """Carry out one task of the catalogue; runs in a worker process."""
-    statement = catalogue.statement(task.statement)
+    """Carry out one task; runs in a worker process."""
+    statement = library(task.file).statement(task.statement)
     if task.mutant is not None:
-        return run_mutant(statement, task.mutant, budget)
+        return run_mutant(statement, task.mutant, budget, task.file)
     if task.check is None:
         raise ValueError("task: neither a check nor a mutant is not a task; name one of them")
-    return run_check(statement, statement.checks[task.check], budget.for_task(statement.id, str(task.check)))
+    budget = budget.for_task(statement.id, str(task.check))
+    return run_check(statement, statement.checks[task.check], budget, task.file)
 
 
 def verify(
-    ids: Sequence[str], budget: Budget, *, jobs: int, progress: Callable[[Task], None] = lambda task: None
+    ids: Sequence[str],
+    budget: Budget,
+    *,
+    jobs: int,
+    file: Path | None = None,
+    progress: Callable[[Task], None] = lambda task: None,
 ) -> Iterator[StatementResult]:
-    """Verify statements of the catalogue, yielding each as soon as all of its tasks are done.
+    """Verify statements of the catalogue, or of a file, yielding each as soon as all of its tasks are done.
 
     `progress` is called after every task. The results do not depend on `jobs`: every task has its own seed.
     """
-    statements = {statement_id: catalogue.statement(statement_id) for statement_id in ids}
-    work = [task for statement in statements.values() for task in tasks(statement)]
+    statements = {statement_id: library(file).statement(statement_id) for statement_id in ids}
+    work = [task for statement in statements.values() for task in tasks(statement, file)]
     done: dict[Task, Evidence | MutantResult] = {}
     left = {statement_id: len(tasks(statement)) for statement_id, statement in statements.items()}
     for task, outcome in _outcomes(work, budget, jobs):
@@ -141,7 +154,7 @@ def verify(
         left[task.statement] -= 1
         progress(task)
         if not left[task.statement]:
-            yield _gather(statements[task.statement], done)
+            yield _gather(statements[task.statement], done, file)
 
 
 def _outcomes(work: Sequence[Task], budget: Budget, jobs: int) -> Iterator[tuple[Task, Evidence | MutantResult]]:
@@ -176,8 +189,8 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult]) -> StatementResult:
-    outcomes = [done[task] for task in tasks(statement)]
+def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult], file: Path | None) -> StatementResult:
+    outcomes = [done[task] for task in tasks(statement, file)]
     evidence = tuple(one for one in outcomes if isinstance(one, Evidence))
     mutants = tuple(one for one in outcomes if isinstance(one, MutantResult))
     verdict = combine(statement.clause_names, ((one.clauses, one.verdict) for one in evidence))

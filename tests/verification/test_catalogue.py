@@ -21,6 +21,8 @@ PROVED = (
     "block-small-scale",
     "block-decoupled",
     "block-rank-one-iff-coupled",
+    "block-monotonicity",
+    "depth-strengthens-bias",
     "block-trajectory",
     "balancedness-conserved",
     "energy-identity",
@@ -36,7 +38,7 @@ PROVED = (
     "depth2-diagonal-nuclear-norm",
     "connectivity",
 )
-DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"depth-strengthens-bias": Verdict.CONSISTENT}
+DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"block-stable-rank": Verdict.CERTIFIED}
 #: Mutants that change what is observed (a formula inside the numbers), not what is claimed of it.
 CHANGE_WHAT_IS_OBSERVED = {
     ("depth-strengthens-bias", "blocks-unscaled"),
@@ -53,6 +55,10 @@ KINDS = {
     "block-limit-depth2": {"symbolic", "trajectory"},
     "block-decoupled": {"symbolic", "trajectory"},
     "block-limit": {"symbolic", "evaluation", "trajectory", "falsification", "certificate"},
+    "block-small-scale": {"symbolic", "evaluation", "falsification", "certificate"},
+    "block-monotonicity": {"symbolic", "evaluation", "falsification", "certificate"},
+    "block-stable-rank": {"falsification", "certificate"},
+    "depth-strengthens-bias": {"symbolic", "evaluation", "falsification", "certificate"},
     "block-limit-depth4": {"symbolic", "evaluation"},
     "block-limit-infinite-depth": {"symbolic", "evaluation"},
     "block-trajectory": {"symbolic", "trajectory", "evaluation"},

@@ -9,13 +9,23 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
+from invented_results import BOX
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
 
 from numerics import limit_curves, open_set_map, scale_grid
-from verification import Evidence, Series, Verdict
-from verification.evidence import Sample
-from verification.figures import curves_figure, inline_svg, open_set_figure, residual_figure, save_figure, series_figure
+from verification import Series
+from verification.evidence import BoxMap
+from verification.figures import (
+    box_figure,
+    curves_figure,
+    inline_svg,
+    merged,
+    open_set_figure,
+    save_figure,
+    series_figure,
+)
 
 MS = ("2", "10", "inf", "1", "3")
 
@@ -112,24 +122,84 @@ def test_series_show_measured_markers_over_predicted_lines() -> None:
     assert [line.get_linestyle() for line in axes.get_lines()] == ["-", "--", "None", "None"]
 
 
-def evidence(kind: str, *samples: float) -> Evidence:
-    judged = tuple(Sample(("1",), "agrees", residual) for residual in samples)
-    return Evidence(kind, ("claim",), Verdict.CONSISTENT, "fine", axes=("x",), samples=judged)
-
-
-def test_residuals_have_one_row_per_check_that_has_any() -> None:
-    figure = residual_figure([evidence("evaluation", 1e-50, 0.0, 1e-48), evidence("symbolic"), evidence("flow", 1e-9)])
-    assert figure is not None
+def patches(figure: Figure) -> list[PathPatch]:
     (axes,) = figure.axes
-    assert axes.get_xscale() == "log"
-    assert "relative residual" in axes.get_xlabel()
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["evaluation", "flow"]
-    assert [sorted(line.get_xdata()) for line in axes.get_lines()] == [[1e-50, 1e-48], [1e-9]]
+    return [patch for patch in axes.patches if isinstance(patch, PathPatch)]
 
 
-def test_there_is_no_residual_figure_without_residuals() -> None:
-    assert residual_figure([]) is None
-    assert residual_figure([evidence("symbolic"), evidence("evaluation", 0.0)]) is None
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_a_box_map_shows_each_state_where_it_is_and_differs_without_colour() -> None:
+    figure = box_figure(BOX)
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == (r"$\alpha$", "$m$", "L = 3")
+    assert axes.get_xlim() == (1e-6, 1.0)
+    assert axes.get_ylim() == (1.0, 4.0)
+    assert words(figure) == ["proven", "outside the assumptions", "refuted", "undecided"]
+    hatches = [patch.get_hatch() for patch in patches(figure)[1::2]]
+    assert len(set(hatches)) == 4
+    extents = [patch.get_path().get_extents().bounds for patch in patches(figure)[1::2]]
+    assert extents[0] == pytest.approx((1e-4, 1.0, 1e-2 - 1e-4, 3.0))
+    assert extents[2] == pytest.approx((1e-2, 2.0, 1.0 - 1e-2, 2.0))
+
+
+def test_one_axis_is_a_strip() -> None:
+    strip = BoxMap("L = 4", ("m",), (False,), (("proven", ((1.0, 2.0),)), ("open", ((2.0, 3.0),))))
+    figure = box_figure(strip)
+    (axes,) = figure.axes
+    assert axes.get_xlim() == (1.0, 3.0)
+    assert list(axes.get_yticks()) == []
+    assert figure.get_size_inches()[1] < box_figure(BOX).get_size_inches()[1]
+
+
+def test_bounds_that_an_axis_cannot_show_are_drawn_beyond_the_others_and_said_so() -> None:
+    parts = (("proven", ((0.0, 1e-3), (1.0, 2.0))), ("open", ((1e-3, 1.0), (2.0, math.inf))))
+    (axes,) = box_figure(BoxMap("", ("alpha", "m"), (True, False), parts)).axes
+    assert axes.get_xlim() == pytest.approx((1e-4, 1.0))
+    assert axes.get_ylim()[1] > 2.0
+    assert "infty" in axes.get_ylabel()
+    assert "infty" not in axes.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("witness", "marked"),
+    [
+        ({"L": "3", "alpha": "1/2", "m": "3"}, True),
+        ({"alpha": "1/2", "m": "30"}, False),
+        ({"alpha": "1/2"}, False),
+        ({"alpha": "inf", "m": "3"}, False),
+        ({}, False),
+    ],
+)
+def test_the_witness_is_marked_where_it_lies_in_the_picture(witness: dict[str, str], marked: bool) -> None:
+    figure = box_figure(BOX, witness)
+    (axes,) = figure.axes
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.get_lines()] == [(0.5, 3.0)] * marked
+    assert ("witness" in words(figure)) == marked
+
+
+def test_a_state_that_is_not_known_today_is_drawn_under_its_own_name() -> None:
+    figure = box_figure(BoxMap("", ("m",), (False,), (("postponed", ((1.0, 2.0),)),)))
+    assert words(figure) == ["postponed"]
+
+
+def test_neighbours_are_merged_without_changing_the_area() -> None:
+    grid = [(float(i), i + 1.0, float(j), j + 1.0) for i in range(8) for j in range(8) if (i, j) != (3, 3)]
+    fewer = merged(grid)
+    assert len(fewer) < 8
+    for i in range(8):
+        for j in range(8):
+            covering = [one for one in fewer if one[0] < i + 0.5 < one[1] and one[2] < j + 0.5 < one[3]]
+            assert len(covering) == ((i, j) != (3, 3))
+
+
+def test_many_sub_boxes_stay_small_on_the_page() -> None:
+    cells = [(i, j) for i in range(100) for j in range(100)]
+    parts = tuple(("proven" if i + j < 99 else "open", ((i, i + 1.0), (j, j + 1.0))) for i, j in cells)
+    assert len(inline_svg(box_figure(BoxMap("", ("m", "n"), (False, False), parts)), "many")) < 100_000
 
 
 def test_inline_svg_is_one_element_and_its_identifiers_are_its_own() -> None:
@@ -141,6 +211,17 @@ def test_inline_svg_is_one_element_and_its_identifiers_are_its_own() -> None:
     clips = [set(re.findall(r'<clipPath id="([^"]+)"', text)) for text in (one, other)]
     assert clips[0]
     assert not clips[0] & clips[1]
+    for text in (one, other):
+        named = re.findall(r' id="([^"]+)"', text)
+        assert len(named) == len(set(named))
+        assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) == set(named)
+
+
+def test_pictures_on_a_page_take_the_colours_of_its_style_sheet() -> None:
+    text = inline_svg(series_figure(series()), "one")
+    assert "var(--figure-0, #0072b2)" in text
+    assert not re.findall(r"(?<!, )#(?:0072b2|d55e00|000000|b0b0b0)", text)
+    assert "<style" not in text
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path: Path) -> None:

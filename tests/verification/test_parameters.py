@@ -15,6 +15,7 @@ from verification import IntegerRange, Parameters, RealRange, StatementError, ca
 from verification.parameters import point_text
 
 y = sp.Symbol("y", positive=True)
+u = sp.Symbol("u", real=True)
 RANGES = [
     IntegerRange(n, 1, 1),
     IntegerRange(n, -3, 4),
@@ -25,6 +26,13 @@ RANGES = [
     RealRange(x, "0.15", "0.9"),
     RealRange(x, "2/3", "5/7"),
     RealRange(x, "1e-6", "1e-4", infinity=True),
+    RealRange(x, "1.05", "inf"),
+    RealRange(x, "1.05", "inf", infinity=True),
+    RealRange(x, "0", "1"),
+    RealRange(x, "0", "inf"),
+    RealRange(u, "-1", "1"),
+    RealRange(u, "-3", "-2/3"),
+    RealRange(u, "0", "0"),
 ]
 
 
@@ -90,6 +98,30 @@ def test_a_range_knows_its_ends_and_what_lies_outside() -> None:
     assert not endless.contains(11)
 
 
+def test_the_end_zero_of_a_positive_symbol_is_never_drawn_and_that_of_a_real_one_is() -> None:
+    positive, real = RealRange(x, "0", "1"), RealRange(u, "0", "1")
+    assert not positive.contains(0)
+    assert real.contains(0)
+    assert positive.at(0.0) > 0
+    assert real.at(0.0) == 0
+    assert (str(positive), str(real)) == ("x in (0, 1]", "u in [0, 1]")
+
+
+def test_a_half_infinite_range_contains_everything_above_its_end_and_draws_up_to_its_horizon() -> None:
+    endless = RealRange(x, "1.05", "inf")
+    assert endless.contains(Fraction(10**30))
+    assert not endless.contains(math.inf)
+    assert max(endless.at(i / 50) for i in range(50)) > 10**5
+    assert str(endless) == "x in [1.05, oo)"
+    assert str(RealRange(x, "1.05", "inf", infinity=True)) == "x in [1.05, oo]"
+
+
+def test_a_linear_range_is_covered_evenly() -> None:
+    values = [RealRange(u, "-1", "1").at(i / 100) for i in range(100)]
+    assert values == sorted(values)
+    assert max(abs(Fraction(value) - Fraction(2 * i - 100, 100)) for i, value in enumerate(values)) <= Fraction(1, 1000)
+
+
 def test_integers_reach_both_ends_and_reals_come_within_a_decade_of_both() -> None:
     assert {IntegerRange(n, 2, 5).at(i / 20) for i in range(20)} == {2, 3, 4, 5}
     values = [RealRange(x, "1e-6", "10").at(i / 50) for i in range(50)]
@@ -102,9 +134,12 @@ def test_integers_reach_both_ends_and_reals_come_within_a_decade_of_both() -> No
     ("build", "message"),
     [
         (lambda: IntegerRange(n, 3, 2), "n: the range 3..2 is empty"),
-        (lambda: RealRange(x, "2", "1"), r"x: \[2, 1\] is not a range of positive numbers"),
-        (lambda: RealRange(x, "0", "1"), r"x: \[0, 1\] is not a range of positive numbers"),
-        (lambda: RealRange(x, "-1", "1"), "x: .* is not a range of positive numbers"),
+        (lambda: RealRange(x, "2", "1"), r"x: \[2, 1\] is empty; low must not exceed high"),
+        (lambda: RealRange(x, "-1", "1"), r"x: \[-1, 1\] has negative numbers, but the symbol is declared without"),
+        (lambda: RealRange(x, "0", "0"), r"x: \[0, 0\] has no positive number, but the symbol is declared positive"),
+        (lambda: RealRange(x, "one", "2"), "x: low: one is not a decimal number"),
+        (lambda: RealRange(x, "1", "nan"), "x: high: nan is not a decimal number"),
+        (lambda: RealRange(x, "inf", "inf"), "x: low: inf is not a decimal number"),
         (lambda: Parameters(()), "none declared"),
         (lambda: Parameters((RealRange(x, "1", "2"), IntegerRange(x, 1, 2))), "x is declared twice"),
         (lambda: Parameters((RealRange(x, "1", "2"),)).restricted(IntegerRange(n, 1, 2)), "n.* is not declared"),

@@ -1,7 +1,6 @@
 """The catalogue: every statement that rankproof ships, by its permanent id."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cache
 
 from verification.catalogue import (
@@ -9,6 +8,7 @@ from verification.catalogue import (
     block_closed_forms,
     block_diagonal,
     block_limit,
+    block_monotonicity,
     block_trajectory,
     connectivity,
     coupling,
@@ -18,7 +18,7 @@ from verification.catalogue import (
     nuclear_norm,
     residual_margin,
 )
-from verification.errors import UnknownStatement
+from verification.errors import unknown_statement
 from verification.statement import Statement
 
 _BUILDERS: dict[str, Callable[[], Statement]] = {
@@ -27,6 +27,7 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         block_diagonal,
         block_limit,
         block_bias,
+        block_monotonicity,
         block_closed_forms,
         block_trajectory,
         dynamics,
@@ -50,7 +51,5 @@ def ids() -> tuple[str, ...]:
 def statement(statement_id: str) -> Statement:
     """The statement with this id; raises UnknownStatement, with the nearest ids, when there is none."""
     if statement_id not in _BUILDERS:
-        near = get_close_matches(statement_id, _BUILDERS, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "'rankproof list' shows all ids"
-        raise UnknownStatement(f"ID: {statement_id} is not a statement of the catalogue; {hint}")
+        raise unknown_statement(statement_id, _BUILDERS, "the catalogue", "'rankproof list' shows all ids")
     return _BUILDERS[statement_id]()

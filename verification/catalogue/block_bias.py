@@ -7,12 +7,14 @@ from typing import Any
 
 import sympy as sp
 
+from numerics.balls import ball, evaluate
 from numerics.block_diagonal import coupling_kernel
 from numerics.block_limit import limit, ratio_at_product_scale
 from numerics.block_ratio import limit_by_ratio
 from theory import block_bias as theory
 from theory import block_diagonal
 from theory.block_limit import limit_exponent
+from theory.block_monotonicity import log_ratio, log_start_ratio, zeta
 from theory.symbols import (
     alpha,
     block_size,
@@ -26,37 +28,76 @@ from theory.symbols import (
 )
 from verification.catalogue.families import (
     LIMIT_OBSERVABLES,
+    LIMIT_ON_BOXES,
     family_at,
     family_domain,
+    limit_root,
+    scale_at,
 )
 from verification.catalogue.sources import shin_yun
-from verification.checks import Evaluation, Falsification, Symbolic
+from verification.checks import Certificate, Evaluation, Falsification, Quantities, Symbolic
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
 Values = Mapping[sp.Symbol, Any]
 
 
-sigma_half = sp.Symbol("sigma_2(alpha/2)", positive=True)
+error_here, error_half, error_bound = sp.symbols("delta(alpha) delta(alpha/2) beta", positive=True)
+SCALE_BOX = Parameters(
+    (
+        IntegerRange(depth, 3, 8),
+        IntegerRange(blocks, 2, 20),
+        IntegerRange(block_size, 1, 1),
+        RealRange(value, Fraction(1), Fraction(1)),
+        RealRange(alpha, Fraction("1e-6"), Fraction(1)),
+        RealRange(m, Fraction("1.05"), Fraction(100)),
+    )
+)
+
+QUICK_SIZES = (IntegerRange(depth, 3, 4), IntegerRange(blocks, 2, 3))
 
 
-def _two_scales(point: Point, digits: int) -> Values:
-    """sigma_2 at alpha and alpha/2, from the ratio coordinate."""
-    halved = point | {alpha: point[alpha] / 2}
-    spectrum = limit_by_ratio(family_at(point), 2 * digits)
-    return {
-        sigma_1: spectrum.first,
-        sigma_2: spectrum.rest,
-        sigma_half: limit_by_ratio(family_at(halved), 2 * digits).rest,
-    }
+def _two_scales(law: sp.Expr) -> Callable[[Point, int], Values]:
+    """The relative error of the law at alpha and alpha/2, from the ratio coordinate."""
+
+    def relative_error(point: Point, digits: int) -> Any:
+        return abs(limit_by_ratio(family_at(point), digits).rest / ball(evaluate(law, point)) - 1)
+
+    def observe(point: Point, digits: int) -> Values:
+        halved = point | {alpha: point[alpha] / 2}
+        spectrum = limit_by_ratio(family_at(point), digits)
+        return {
+            sigma_1: spectrum.first,
+            sigma_2: spectrum.rest,
+            error_here: relative_error(point, 2 * digits),
+            error_half: relative_error(halved, 2 * digits),
+        }
+
+    return observe
+
+
+def _law_error_on_boxes(law: sp.Expr) -> Callable[[Point], Quantities]:
+    """|sigma_2/law - 1| and its bound on boxes: sigma_2/D^(-q) = (1 + z/D)^(-q), and the bound is q/D."""
+
+    def quantities(fixed: Point) -> Quantities:
+        scale, power = scale_at(fixed), limit_exponent.subs(fixed)
+        y = sp.exp(zeta + scale)
+        changed = sp.simplify((theory.small_scale_law / law).subs(fixed))
+        error = (
+            y * theory.power_quotient(y, power)
+            if changed == 1
+            else sp.Abs(1 - sp.exp(-power * sp.log(1 + y)) * changed)
+        )
+        return Quantities({error_here: error, error_bound: power * sp.exp(scale)}, (limit_root(fixed),), LIMIT_ON_BOXES)
+
+    return quantities
 
 
 def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
     """block-small-scale, with the claimed law for sigma_2."""
-    named, named_half = sp.symbols("Lambda Lambda_half", positive=True)
-    error = sp.Abs(sigma_2 / named - 1)
-    half = sp.Abs(sigma_half / named_half - 1)
-    order = sp.log(error / half) / sp.log(2)
+    named = sp.Symbol("Lambda", positive=True)
+    order = sp.log(error_here / error_half) / sp.log(2)
+    observe = _two_scales(law)
     excess = (blocks - 1) * (sigma_2 / sigma_1) ** 2
     return Statement(
         id="block-small-scale",
@@ -68,10 +109,12 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
         observables={
             sigma_1: LIMIT_OBSERVABLES[sigma_1],
             sigma_2: LIMIT_OBSERVABLES[sigma_2],
-            sigma_half: "sigma_2 at half the scale",
+            error_here: "|sigma_2/law - 1| at alpha",
+            error_half: "|sigma_2/law - 1| at alpha/2",
         },
         granted=("the limit equation (proved in block-limit)",),
-        definitions={named: law, named_half: law.subs(alpha, alpha / 2)},
+        depends=("block-limit",),
+        definitions={named: law, error_bound: theory.small_scale_bound},
         clauses=(
             Clause(
                 "law",
@@ -83,7 +126,7 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
             Clause(
                 "bound",
                 "|sigma_2/law - 1| <= q (s w*)^(-1/q) (s alpha)^(L-2)/K",
-                sp.Le(error, theory.small_scale_bound),
+                sp.Le(error_here, error_bound),
             ),
             Clause(
                 "rank-one",
@@ -92,8 +135,9 @@ def block_small_scale(law: sp.Expr = theory.small_scale_law) -> Statement:
             ),
         ),
         checks=(
-            Evaluation(("law", "bound", "rank-one"), _two_scales, "explicit bound and measured order of the error"),
-            Falsification(("bound", "rank-one", "law"), _two_scales, "certified sigma_2", digits=40),
+            Evaluation(("law", "bound", "rank-one"), observe, "explicit bound and measured order of the error"),
+            Falsification(("bound", "rank-one", "law"), observe, "certified sigma_2", digits=40),
+            Certificate(("bound",), SCALE_BOX, _law_error_on_boxes(law), SCALE_BOX.restricted(*QUICK_SIZES)),
             Symbolic(
                 ("law", "bound", "rank-one"),
                 lambda: [theory.small_scale_derivation({"law": law, "bound": theory.small_scale_bound})],
@@ -146,6 +190,7 @@ def block_rank_one_iff_coupled(claim: sp.Basic | None = None, beyond: bool = Fal
         granted=(
             "small-scale law, decoupled and depth-2 limits (block-small-scale, block-decoupled, block-limit-depth2)",
         ),
+        depends=("block-small-scale", "block-decoupled", "block-limit-depth2", "coupling-kernel"),
         observables={
             kernel: "coupling kernel between two blocks at t = 0",
             ratio_here: "sigma_2/sigma_1 at alpha",
@@ -211,6 +256,45 @@ def _ratios_at_equal_scale(scaled: bool) -> Callable[[Point, int], Values]:
     return observe
 
 
+def _depth_boxes(size: int) -> list[Parameters]:
+    """The box of the certificate, one part per depth so that the parts can be proven side by side."""
+    return [
+        Parameters(
+            (
+                IntegerRange(depth, layers, layers),
+                IntegerRange(blocks, 2, 20),
+                IntegerRange(block_size, size, size),
+                RealRange(value, Fraction(1), Fraction(1)),
+                RealRange(product_scale, Fraction("1e-8"), Fraction(1)),
+                RealRange(m, Fraction("1.05"), Fraction(100)),
+            )
+        )
+        for layers in range(2, 9)
+    ]
+
+
+def _ratios_on_boxes(scaled: bool) -> Callable[[Point], Quantities]:
+    """The limit's ratio at depths L and L + 1 on boxes, through the logarithmic limit equation."""
+
+    def quantities(fixed: Point) -> Quantities:
+        values, roots = {}, []
+        deeper = product_scale * (1 if scaled else fixed[block_size])
+        for symbol, layers, p in (
+            (ratio_shallow, fixed[depth], product_scale),
+            (ratio_deep, fixed[depth] + 1, deeper),
+        ):
+            at = fixed | {depth: layers}
+            if layers == 2:
+                values[symbol] = sp.exp(2 * log_start_ratio.subs(at))
+                continue
+            root = limit_root(at, p)
+            roots.append(root)
+            values[symbol] = sp.exp(log_ratio(root.symbol, scale_at(at, p), limit_exponent).subs(at))
+        return Quantities(values, tuple(roots), LIMIT_ON_BOXES)
+
+    return quantities
+
+
 def depth_strengthens_bias(hypothesis: bool = True, scaled: bool = True) -> Statement:
     """depth-strengthens-bias.
 
@@ -237,6 +321,10 @@ def depth_strengthens_bias(hypothesis: bool = True, scaled: bool = True) -> Stat
             )
         ),
         assumptions=below if hypothesis else (),
+        granted=(
+            "the eigenvalue flow, and its convergence to zero loss (proved in block-eigenvalue-flow and block-limit)",
+        ),
+        depends=("block-eigenvalue-flow", "block-limit", "block-limit-depth2"),
         observables={
             ratio_shallow: "sigma_2/sigma_1 at depth L",
             ratio_deep: "sigma_2/sigma_1 at depth L + 1 and the same p = (s alpha)^L",
@@ -245,6 +333,11 @@ def depth_strengthens_bias(hypothesis: bool = True, scaled: bool = True) -> Stat
         checks=(
             Evaluation(("stronger",), observe, "certified ratios", digits=30),
             Falsification(("stronger",), observe, "certified ratios"),
+            *(
+                Certificate(("stronger",), box, _ratios_on_boxes(scaled), box.restricted(IntegerRange(blocks, 10, 10)))
+                for box in _depth_boxes(1 if scaled else 2)
+            ),
+            Symbolic(("stronger",), lambda: [theory.depth_derivation(sp.sympify(grown), hypothesis)]),
         ),
         mutants=(
             Mutant("no-hypothesis", "hypothesis w(0) <= w* dropped", lambda: depth_strengthens_bias(hypothesis=False)),

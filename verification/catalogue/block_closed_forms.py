@@ -48,6 +48,7 @@ def block_limit_depth4(root: sp.Expr = theory.depth_four_root) -> Statement:
             Symbolic(("root",), lambda: [theory.depth_four_derivation(root)]),
         ),
         granted=("the limit equation (proved in block-limit)",),
+        depends=("block-limit",),
         mutants=(
             Mutant(
                 "radical-sign",
@@ -124,6 +125,7 @@ def block_limit_infinite_depth(half_gap: sp.Expr = theory.infinite_depth_gap) ->
             ),
         ),
         granted=("the limit equation (proved in block-limit)",),
+        depends=("block-invariant", "block-limit"),
         mutants=(
             Mutant(
                 "whole-gap",

@@ -181,6 +181,7 @@ def block_eigenvalue_flow(first_rate: sp.Expr = theory.rate_1, rest_rate: sp.Exp
                 lambda: [theory.flow_at(n, s, layers, claims) for n, s, layers in _FLOW_SIZES],
             ),
         ),
+        depends=("block-reduction",),
         mutants=(
             Mutant(
                 "exponent-L",
@@ -252,6 +253,7 @@ def block_invariant(invariant: sp.Expr = theory.deep_invariant) -> Statement:
             Symbolic(("deep",), lambda: [theory.invariant_derivation(invariant, "deep")]),
             Symbolic(("shallow",), lambda: [theory.invariant_derivation(theory.shallow_invariant, "shallow", 2)]),
         ),
+        depends=("block-eigenvalue-flow",),
         mutants=(
             Mutant(
                 "exponent-one-minus-L",

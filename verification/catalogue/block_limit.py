@@ -1,5 +1,6 @@
 """Catalogue: the limit theorem of the block-diagonal family and its consequences."""
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -79,6 +80,30 @@ def _precise(clauses: tuple[str, ...], observe: Callable[[Point], Observation], 
     return Trajectory(clauses, observe, PRECISE_METHOD, domain, digits=AGREEING_DIGITS, most_flows=PRECISE_FLOWS)
 
 
+_BRACKET_BOX = Parameters(
+    (
+        IntegerRange(depth, 3, 6),
+        IntegerRange(blocks, 2, 5),
+        IntegerRange(block_size, 1, 2),
+        RealRange(value, Fraction("0.5"), Fraction(2)),
+        RealRange(alpha, Fraction("0.01"), Fraction(1)),
+        RealRange(m, Fraction("1.1"), math.inf),
+    )
+)
+#: Units s w* = 1: the bracket of every n <= 20 and q >= 1 lies in [1/20, 1].
+_UNIQUENESS_BOX = Parameters(
+    (
+        IntegerRange(depth, 3, 8),
+        IntegerRange(blocks, 2, 20),
+        IntegerRange(block_size, 1, 1),
+        RealRange(value, Fraction(1), Fraction(1)),
+        RealRange(alpha, Fraction("1e-8"), Fraction(1)),
+        RealRange(m, Fraction("1.05"), Fraction(100)),
+        RealRange(z, Fraction("0.05"), Fraction(1)),
+    )
+)
+
+
 def block_limit(
     total: sp.Expr = theory.observed_total,
     power: sp.Expr = theory.limit_exponent,
@@ -108,7 +133,14 @@ def block_limit(
                 "sigma_1 = z^(-q), sigma_2 = ... = sigma_n = (z + D)^(-q)",
                 sp.And(sp.Eq(sigma_1, first), sp.Eq(sigma_2, rest), sp.Eq(sigma_n, rest)),
             ),
-            Clause("unique", "F is strictly decreasing and convex on z > 0, so the root is unique", None),
+            Clause(
+                "unique",
+                "F is strictly decreasing and convex on z > 0, so the root is unique",
+                sp.And(
+                    sp.Lt(sp.diff(theory.limit_sum(), z), 0, evaluate=False),
+                    sp.Gt(sp.diff(theory.limit_sum(), z, 2), 0, evaluate=False),
+                ),
+            ),
             Clause(
                 "bracket",
                 "the root lies in [(d w*)^(-1/q), (d w*/n)^(-1/q)]",
@@ -130,19 +162,8 @@ def block_limit(
                 "certified root between the ends",
                 domain=family_domain(depths=(3, 8), scales=("1e-3", "1")),
             ),
-            Certificate(
-                ("bracket-sign",),
-                Parameters(
-                    (
-                        IntegerRange(depth, 3, 6),
-                        IntegerRange(blocks, 2, 5),
-                        IntegerRange(block_size, 1, 2),
-                        RealRange(value, Fraction("0.5"), Fraction(2)),
-                        RealRange(alpha, Fraction("0.01"), Fraction(1)),
-                        RealRange(m, Fraction("1.1"), Fraction(50)),
-                    )
-                ),
-            ),
+            Certificate(("bracket-sign",), _BRACKET_BOX),
+            Certificate(("unique",), _UNIQUENESS_BOX, part=_UNIQUENESS_BOX.restricted(IntegerRange(blocks, 2, 3))),
             Trajectory(("root", "spectrum"), _flow_limit_with_z, "limit of the full matrix flow", flow_domain()),
             _precise(("root", "spectrum"), _precise_limit_with_z, precise_domain((3, 4))),
             Falsification(
@@ -163,9 +184,15 @@ def block_limit(
                 ],
             ),
         ),
+        depends=("block-eigenvalue-flow", "block-invariant"),
         mutants=(
             Mutant("total-n", "total n w* in place of d w*", lambda: block_limit(total=blocks * value)),
             Mutant("inverse-q", "q = (L-2)/L in place of L/(L-2)", lambda: block_limit(power=(depth - 2) / depth)),
+            Mutant(
+                "exponent-negated",
+                "-q in place of q: F increases",
+                lambda: block_limit(power=-theory.limit_exponent),
+            ),
             Mutant(
                 "invariant-plus",
                 "plus in place of minus in the invariant",
@@ -202,6 +229,7 @@ def block_limit_depth2(ratio: sp.Expr = theory.depth_two_ratio) -> Statement:
             Symbolic(("ratio", "first"), lambda: [theory.depth_two_derivation({"ratio": ratio, "first": first})]),
         ),
         granted=("convergence to zero loss (proved in block-limit)",),
+        depends=("block-invariant", "block-limit"),
         mutants=(
             Mutant("not-squared", "ratio not squared", lambda: block_limit_depth2(block_diagonal.start_ratio)),
             Mutant("depends-on-alpha", "ratio times alpha", lambda: block_limit_depth2(ratio * alpha)),
@@ -246,6 +274,7 @@ def block_decoupled(limit_value: sp.Expr = block_size * value) -> Statement:
             Symbolic(("equal", "value"), lambda: [theory.decoupled_derivation(limit_value)]),
         ),
         granted=("convergence to zero loss (proved in block-limit)",),
+        depends=("block-invariant", "block-limit"),
         mutants=(
             Mutant(
                 "root-s-w", "sqrt(s w*), as in a third-party note", lambda: block_decoupled(sp.sqrt(block_size * value))

@@ -202,6 +202,7 @@ def block_trajectory(clock: sp.Expr = theory.clock_rate) -> Statement:
             ),
             Symbolic(("logistic",), lambda: [theory.logistic_derivation(theory.logistic)]),
         ),
+        depends=("block-eigenvalue-flow",),
         mutants=(
             Mutant(
                 "clock-inverted",

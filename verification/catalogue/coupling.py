@@ -120,6 +120,7 @@ def coupling_kernel(share: theory.Summand = theory.summand) -> Statement:
             Symbolic(both, lambda: [theory.kernel_formula_derivation(share)]),
             Symbolic(both, lambda: [theory.kernel_at(sizes, share) for sizes in _SIZES]),
         ),
+        depends=("block-reduction",),
         mutants=(
             Mutant("sum-of-factors", "the two Gram entries added", lambda: coupling_kernel(_sum_of_factors)),
             Mutant("row-repeated", "(B B^T)_ii in place of (B B^T)_ip", lambda: coupling_kernel(_row_repeated)),
@@ -266,6 +267,7 @@ def depth2_coupling_is_connectivity(
                 ],
             ),
         ),
+        depends=("coupling-kernel", "connectivity"),
         mutants=(
             Mutant(
                 "deltas-swapped",
@@ -400,6 +402,7 @@ def depth3_couples_unless_diagonal(
                 ("diagonal",), lambda: [theory.diagonal_at(d, layers, full) for d, layers in ((2, 3), (3, 3), (2, 4))]
             ),
         ),
+        depends=("coupling-kernel",),
         mutants=(
             Mutant(
                 "from-depth-2",

@@ -338,6 +338,7 @@ def end_to_end_flow(
             ),
             Symbolic(("summand", "flow"), lambda: [theory.end_to_end_derivation(left, right, sp.Integer(start))]),
         ),
+        depends=("balancedness-conserved",),
         mutants=(
             Mutant(
                 "exponent-shifted",
@@ -411,6 +412,7 @@ def singular_value_dynamics(speed: sp.Expr = theory.singular_value_speed) -> Sta
             Trajectory(("rate",), _spectrum_along_flow, "time derivative of the singular values", flows),
             Symbolic(("rate",), lambda: [theory.singular_value_derivation(speed)]),
         ),
+        depends=("end-to-end-flow",),
         mutants=(
             Mutant(
                 "exponent-two-minus-one-over-L",

@@ -10,9 +10,12 @@ from flint import arb
 
 from numerics.block_diagonal import BlockFamily, exact_layers, initial_layers, problem
 from numerics.block_trajectory import spectrum_at
+from numerics.box_functions import Root
 from numerics.gradient_flow import FlowLimit, GradientFlow, flow_limit, precise_limit
 from theory import symbols
-from theory.symbols import alpha, block_size, blocks, depth, m, sigma_1, sigma_2, value
+from theory.block_limit import limit_exponent
+from theory.block_monotonicity import log_equation, log_scale, zeta
+from theory.symbols import alpha, block_size, blocks, depth, m, product_scale, sigma_1, sigma_2, value
 from verification.checks import Observation
 from verification.evidence import Series
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
@@ -66,6 +69,25 @@ def flow_domain(depths: tuple[int, int] = (3, 5), *, infinite_m: bool = False) -
 def family_at(point: Point) -> BlockFamily:
     """The member of the family at a point."""
     return BlockFamily(*(point[symbol] for symbol in (depth, blocks, block_size, value, alpha, m)))
+
+
+#: What certificates on boxes take for granted of the limit.
+LIMIT_ON_BOXES = ("the root of the limit equation lies in its bracket (proved in block-limit)",)
+
+
+def scale_at(fixed: Point, scale: sp.Expr | None = None) -> sp.Expr:
+    """-log of the gap D in units of s w* at fixed integers; `scale` stands for (s alpha)^L, which is the default."""
+    p = (block_size * alpha) ** depth if scale is None else scale
+    logarithm = depth * sp.log(block_size * alpha) if scale is None else sp.log(p)
+    written = log_scale.subs(sp.log(product_scale / (block_size * value)), logarithm - sp.log(block_size * value))
+    return sp.expand_log(written.subs(fixed))
+
+
+def limit_root(fixed: Point, scale: sp.Expr | None = None) -> Root:
+    """zeta = log z of the limit at fixed integers with L >= 3, as the root of the logarithmic limit equation."""
+    own = sp.Symbol(f"zeta_{fixed[depth]}", real=True) if scale is not None else zeta
+    equation = log_equation(own, scale_at(fixed, scale), limit_exponent).subs(fixed)
+    return Root(own, equation, (-sp.log(blocks) / limit_exponent).subs(fixed), sp.Integer(0))
 
 
 def measured(number: float, error: float) -> arb:

@@ -199,6 +199,7 @@ def depth2_diagonal_nuclear_norm(
                 ],
             ),
         ),
+        depends=("depth2-diagonal-limit",),
         mutants=(
             Mutant(
                 "angle-of-differences",

@@ -244,6 +244,7 @@ def residual_margin(
                 ],
             ),
         ),
+        depends=("balancedness-conserved", "energy-identity"),
         mutants=(
             Mutant("squared-residual", "sigma_min - |R|_F^2", lambda: residual_margin(claimed=smallest - norm**2)),
             Mutant("unbalanced", "layers that are not balanced", lambda: residual_margin(most_gain=10)),
@@ -396,6 +397,7 @@ def full_rank_open_set(
             ),
             Symbolic(("open-set",), lambda: [theory.open_set_derivation(theory.centre, radius)]),
         ),
+        depends=("residual-margin", "energy-identity"),
         mutants=(
             Mutant(
                 "no-margin",

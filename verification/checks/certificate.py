@@ -1,131 +1,221 @@
-"""Certificate check: ball arithmetic with subdivision proves inequalities on a whole box."""
+"""Certificate check: interval arithmetic with subdivision proves inequalities on a whole box."""
 
 import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import sympy as sp
+from flint import arb
 
-from numerics.balls import ball, precision
+from numerics.balls import precision
+from numerics.box_functions import BoxFunctions, Root
+from numerics.exact import shown
 from verification.budget import Budget
-from verification.claim import Truth, judge, spread
+from verification.claim import Truth, judge
 from verification.errors import StatementError
-from verification.evidence import Evidence, clause_text
+from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
 from verification.statement import Statement
+from verification.subdivision import Outcome, Problem, Variable, point_of, sides_of, subdivide, variable
 from verification.verdict import Verdict
 
-_BITS = 128
-Box = tuple[tuple[Fraction, Fraction], ...]
+_BITS = 64
+_POINT_BITS = 128
+_LISTED = 12  # open sub-boxes that an undecided certificate names
+_DRAWN = 4000  # sub-boxes in a picture
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What observables and definitions of a statement are on a box: expressions in the parameters and in roots.
+
+    granted: what the certificate takes for granted (that the roots exist, say), shown beside the verdict.
+    """
+
+    values: Mapping[sp.Symbol, sp.Expr]
+    roots: tuple[Root, ...] = ()
+    granted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Prove the clauses on `box`: integers are enumerated, real ranges bisected in the logarithm.
+    """Prove the clauses on `box`: integers are enumerated, real ranges bisected, half-infinite ones compactified.
 
-    Rigorous: CERTIFIED means that finitely many sub-boxes cover the box, and on each the balls satisfy the claims or
-    contradict an assumption; REFUTED comes with a point that satisfies the assumptions, judged on its
-    own. UNDECIDED names the number of sub-boxes left. Claims are inequalities in the declared parameters only.
+    Rigorous: CERTIFIED means that finitely many sub-boxes cover the box, and on each the enclosures satisfy the claims
+    or contradict an assumption; REFUTED comes with a point that satisfies the assumptions, evaluated as a ball.
+    UNDECIDED lists sub-boxes that are left. `quantities` gives the observables at fixed integers; without it, claims
+    are in the declared parameters only. `part` is the smaller box that a quick run proves, and says so. Where the sides
+    of a claim agree on a face of the box, SymPy shows that, and the rest is certified by a derivative; the summary says
+    so.
     """
 
     clauses: tuple[str, ...]
     box: Parameters
+    quantities: Callable[[Point], Quantities] | None = None
+    part: Parameters | None = None
     kind: str = "certificate"
-
-    def __post_init__(self) -> None:
-        endless = [str(one.symbol) for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
-        if endless:
-            raise StatementError(f"certificate: the range of {endless} includes oo; a box has finite sides")
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """At most `budget.boxes` sub-boxes for each choice of the integers."""
-        claims = list(statement.claims(self.clauses).values())
-        foreign = set().union(*(claim.free_symbols for claim in claims)) - set(self.box.symbols)
-        if foreign:
-            raise StatementError(f"{statement.id}: {sorted(map(str, foreign))} in a certificate is not in its box")
-        integers = [one for one in self.box.ranges if isinstance(one, IntegerRange)]
-        reals = [one for one in self.box.ranges if isinstance(one, RealRange)]
-        proven = open_boxes = 0
+        box = self.box if budget.whole_boxes or self.part is None else self.part
+        self._complain(statement)
+        proven = outside = 0
+        left: list[str] = []
+        tight: set[str] = set()
+        granted: tuple[str, ...] = ()
+        largest: tuple[int, BoxMap | None] = (0, None)
+        undecided = 0
+        with precision(_BITS):
+            for fixed in _choices(box):
+                quantities = self.quantities(fixed) if self.quantities else Quantities({})
+                granted = quantities.granted
+                problem = self._problem(statement, box, fixed, quantities)
+                outcome = subdivide(problem, budget.boxes)
+                proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
+                tight |= set(problem.tight_faces)
+                if outcome.counterexample is not None:
+                    picture = _picture(problem, outcome, fixed)
+                    point = {**fixed, **point_of(problem, outcome.counterexample)}
+                    return self._refuted(statement, box, point, quantities, proven + outside + 1, picture)
+                undecided += outcome.count("open")
+                left += [_box_text(problem, part.box, fixed) for part in outcome.parts if part.state == "open"]
+                if len(outcome.parts) > largest[0]:
+                    largest = len(outcome.parts), _picture(problem, outcome, fixed)
         found: dict[str, Any] = {
             "kind": self.kind,
             "clauses": self.clauses,
             "bits": _BITS,
-            "domain": str(self.box),
+            "domain": str(box),
+            "points": proven + outside,
+            "boxes": () if largest[1] is None else (largest[1],),
+            "rests_on": granted,
         }
-        with precision(_BITS):
-            for choice in itertools.product(*(range(one.low, one.high + 1) for one in integers)):
-                fixed: Point = dict(zip((one.symbol for one in integers), choice, strict=True))
-                stack: list[Box] = [tuple((one.low, one.high) for one in reals)]
-                used = 0
-                while stack and used < budget.boxes:
-                    part = stack.pop()
-                    used += 1
-                    values = fixed | {one.symbol: _ball(side) for one, side in zip(reals, part, strict=True)}
-                    outside = any(judge(one, values, 1).truth is Truth.FALSE for one in statement.assumptions)
-                    if outside or all(judge(claim, values, 1).truth is Truth.TRUE for claim in claims):
-                        proven += 1
-                        continue
-                    centre: Point = fixed | {one.symbol: _middle(side) for one, side in zip(reals, part, strict=True)}
-                    admitted = all(judge(one, centre, 1).truth is Truth.TRUE for one in statement.assumptions)
-                    if admitted and any(judge(claim, centre, 1).truth is Truth.FALSE for claim in claims):
-                        witness = point_text(centre)
-                        return Evidence(
-                            **found,
-                            verdict=Verdict.REFUTED,
-                            summary="a point of the box violates the claim",
-                            points=proven + 1,
-                            worst_point=witness,
-                            worst_residual=max(judge(claim, centre, 1).residual for claim in claims),
-                            witness=witness,
-                        )
-                    if all(low == high for low, high in part):
-                        open_boxes += 1
-                        continue
-                    stack.extend(_halves(part, _widest(part, reals, values, claims)))
-                open_boxes += len(stack)
-        if open_boxes:
+        split = f"; the sides agree on {', '.join(sorted(tight))} (SymPy), and differ off it by a signed derivative"
+        if undecided:
             return Evidence(
                 **found,
                 verdict=Verdict.UNDECIDED,
-                summary=f"{proven} sub-boxes proven, {open_boxes} left",
-                points=proven,
+                summary=f"{proven} sub-boxes proven, {outside} outside the assumptions, {undecided} left",
                 remedy="raise the budget's boxes (profile full), or shrink the box",
+                open_boxes=tuple(left[:_LISTED]),
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
-        return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary, points=proven)
+        summary += f", with {outside} where an assumption fails" if outside else ""
+        return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
+
+    def _complain(self, statement: Statement) -> None:
+        claims = statement.claims(self.clauses).values()
+        known = set(self.box.symbols) | (set(statement.observables or {}) if self.quantities else set())
+        foreign = set().union(*(claim.free_symbols for claim in claims)) - known
+        if foreign:
+            raise StatementError(f"{statement.id}: {sorted(map(str, foreign))} in a certificate is not in its box")
+        endless = [str(one.symbol) for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
+        if endless:
+            raise StatementError(
+                f"{statement.id}: the range of {endless} includes oo itself; in a certificate write high='inf' instead"
+            )
+
+    def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
+        numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
+        claims = [claim.subs(numbers) for claim in statement.claims(self.clauses, quantities.values).values()]
+        assumptions = [assumption.subs(numbers) for assumption in statement.assumptions]
+        variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
+        values = {symbol: expression.subs(numbers) for symbol, expression in quantities.values.items()}
+        roots = [
+            Root(root.symbol, root.equation.subs(numbers), root.low.subs(numbers), root.high.subs(numbers))
+            for root in quantities.roots
+        ]
+        return Problem(claims, assumptions, variables, values, roots)
+
+    def _refuted(
+        self,
+        statement: Statement,
+        box: Parameters,
+        point: Point,
+        quantities: Quantities,
+        points: int,
+        picture: BoxMap | None,
+    ) -> Evidence:
+        """The counterexample, judged once more with balls at a higher precision."""
+        with precision(_POINT_BITS):
+            values = {**point, **_observed(point, quantities)}
+            judged = {
+                name: judge(claim, values, 1)
+                for name, claim in statement.claims(self.clauses, quantities.values).items()
+            }
+            witness = point_text(point) | {
+                str(symbol): value.str(12) for symbol, value in values.items() if symbol not in point
+            }
+        violated = tuple(name for name, one in judged.items() if one.truth is Truth.FALSE) or self.clauses
+        return Evidence(
+            kind=self.kind,
+            clauses=violated,
+            verdict=Verdict.REFUTED,
+            summary=f"a point of the box violates {clause_text(violated)}",
+            bits=_POINT_BITS,
+            domain=str(box),
+            points=points,
+            worst_point=witness,
+            worst_residual=max(one.residual for one in judged.values()) or 1.0,
+            witness=witness,
+            boxes=() if picture is None else (picture,),
+        )
 
 
-def _ball(side: tuple[Fraction, Fraction]) -> Any:
-    low, high = side
-    return ball(low) if low == high else ball(low).union(ball(high))
+def _choices(box: Parameters) -> list[Point]:
+    """Every choice of the integers, with the reals that the box fixes."""
+    numbers: list[list[Any]] = []
+    for one in box.ranges:
+        if isinstance(one, IntegerRange):
+            numbers.append([(one.symbol, value) for value in range(one.low, one.high + 1)])
+        elif one.low == one.high:
+            numbers.append([(one.symbol, one.low)])
+    return [dict(choice) for choice in itertools.product(*numbers)]
 
 
-def _middle(side: tuple[Fraction, Fraction]) -> Fraction:
-    """The geometric middle, to five significant digits where that stays inside the side."""
-    low, high = side
-    if low == high:
-        return low
-    exact = Fraction(math.exp((math.log(low) + math.log(high)) / 2))
-    short = Fraction(f"{float(exact):.5g}")
-    return short if low < short < high else min(high, max(low, exact))
+def _rational(value: Any) -> sp.Rational:
+    return sp.Rational(value.numerator, value.denominator)
 
 
-def _widest(part: Box, reals: Sequence[RealRange], values: Point, claims: Sequence[sp.Basic]) -> int:
-    """The side whose bisection narrows the claims most, found by shrinking each side in turn to its middle."""
+def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
+    """The observables at a point, as balls."""
+    if not quantities.values:
+        return {}
+    exact = {symbol: _rational(value) for symbol, value in point.items()}
+    roots = [
+        Root(one.symbol, one.equation.subs(exact), one.low.subs(exact), one.high.subs(exact))
+        for one in quantities.roots
+    ]
+    functions = BoxFunctions([value.subs(exact) for value in quantities.values.values()], (), roots)
+    return {symbol: low.union(high) for symbol, (low, high) in zip(quantities.values, functions.at(()), strict=True)}
 
-    def remaining(axis: int) -> tuple[float, float]:
-        shrunk = values | {reals[axis].symbol: _middle(part[axis])}
-        return sum(spread(claim, shrunk) for claim in claims), -float(part[axis][1] / part[axis][0])
 
-    return min((axis for axis, (low, high) in enumerate(part) if low < high), key=remaining, default=0)
+def _box_text(problem: Problem, box: Any, fixed: Point) -> str:
+    sides = zip(problem.variables, sides_of(problem, box), strict=True)
+    integers = [f"{symbol} = {shown(value)}" for symbol, value in fixed.items()]
+    return ", ".join(
+        [*integers, *(f"{one.range.symbol} in [{shown(low)}, {shown(high)}]" for one, (low, high) in sides)]
+    )
 
 
-def _halves(part: Box, axis: int) -> Iterator[Box]:
-    """The two halves of the box across one side."""
-    low, high = part[axis]
-    middle = _middle((low, high))
-    for side in ((low, middle), (middle, high)):
-        yield (*part[:axis], side, *part[axis + 1 :])
+def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
+    """The sub-boxes over the two parameters that were bisected most; None where there is nothing to draw."""
+    axes = _bisected(outcome, problem.variables)
+    if not axes or len(outcome.parts) > _DRAWN:
+        return None
+    parts = []
+    for part in outcome.parts:
+        sides = sides_of(problem, part.box)
+        parts.append((part.state, tuple((float(sides[axis][0]), float(sides[axis][1])) for axis in axes)))
+    return BoxMap(
+        title=", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items()),
+        axes=tuple(str(problem.variables[axis].range.symbol) for axis in axes),
+        logarithmic=tuple(problem.variables[axis].range.logarithmic for axis in axes),
+        parts=tuple(parts),
+    )
+
+
+def _bisected(outcome: Outcome, variables: Sequence[Variable]) -> list[int]:
+    sizes = {axis: len({part.box[axis] for part in outcome.parts}) for axis in range(len(variables))}
+    return sorted(sorted(sizes, key=lambda axis: -sizes[axis])[:2])

@@ -1,4 +1,4 @@
-"""The command line: `rankproof list | show | verify | limit | curves`."""
+"""The command line: `rankproof COMMAND`; each command has a file here."""
 
 from verification.cli.main import main
 

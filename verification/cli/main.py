@@ -20,6 +20,8 @@ _COMMANDS = {
     "list": ("statements", "list_statements", "List the statements of the catalogue."),
     "show": ("statements", "show", "Show a statement, its derivation, checks and mutants."),
     "verify": ("verify", "verify", "Verify statements of the catalogue."),
+    "new": ("new", "new", "Write a template for statements of your own."),
+    "check": ("verify", "check", "Check the statements of your own file."),
     "limit": ("limit", "limit", "Certified singular values of the limit."),
     "trajectory": ("trajectory", "trajectory", "One gradient flow over what is predicted of it."),
     "curves": ("curves", "curves", "Singular values of the limit against the scale."),
@@ -65,7 +67,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         code = _complain(error.format_message())
     except ArgumentError as error:
-        code = _complain(f"--{error.argument.replace('_', '-')}: {str(error).partition(': ')[2]}")
+        # Arguments are named in capitals, as in the usage line; options as they are written.
+        named = error.argument if error.argument.isupper() else f"--{error.argument.replace('_', '-')}"
+        code = _complain(f"{named}: {str(error).partition(': ')[2]}")
     except (PrecisionExhausted, UnknownStatement, StatementError) as error:
         code = _complain(str(error))
     except BrokenPipeError:

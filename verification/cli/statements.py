@@ -1,4 +1,9 @@
-"""`rankproof list` and `rankproof show ID`."""
+"""`rankproof list` and `rankproof show ID`, of the catalogue or of a file."""
+
+import shlex
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 import click
 import sympy as sp
@@ -6,37 +11,55 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from theory.derivation import Kind, Step
-from verification import catalogue
+from theory.derivation import Derivation, Kind, Step
 from verification.checks import Symbolic
 from verification.statement import Statement
+from verification.statement_file import library, located
 
 _MARKS = {Kind.IDENTITY: "=", Kind.SIGN: ">", Kind.DEFINITION: ":=", Kind.ARGUMENT: "*"}
 _PRETTY_COLUMNS = 96
 
 
+_FILE = click.option(
+    "--file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Statements of this file instead of the catalogue.",
+)
+
+
 @click.command("list")
-def list_statements() -> None:
+@_FILE
+def list_statements(file: Path | None) -> None:
     """List the statements of the catalogue."""
     console = Console(soft_wrap=not _terminal())
+    statements = [library(file).statement(statement_id) for statement_id in library(file).ids()]
     if not _terminal():
-        for statement in map(catalogue.statement, catalogue.ids()):
+        for statement in statements:
             click.echo(f"{statement.id}\t{statement.source.provenance}\t{statement.title}")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("id", "provenance", "statement"):
         table.add_column(column, no_wrap=column != "statement")
-    for statement in map(catalogue.statement, catalogue.ids()):
+    for statement in statements:
         table.add_row(statement.id, str(statement.source.provenance), statement.title)
     console.print(table)
 
 
 @click.command()
 @click.argument("statement_id", metavar="ID")
-def show(statement_id: str) -> None:
+@_FILE
+def show(statement_id: str, file: Path | None) -> None:
     """Show a statement: what it claims, its derivation step by step, its checks and its mutants."""
-    statement = catalogue.statement(statement_id)
-    console = Console(highlight=False, soft_wrap=not _terminal())
+    statement = library(file).statement(statement_id)
+    with nullcontext() if file is None else located(file):
+        derivations = [one for check in statement.checks if isinstance(check, Symbolic) for one in check.derive()]
+    _show(Console(highlight=False, soft_wrap=not _terminal()), statement, derivations)
+    command = "verify" if file is None else f"check {shlex.quote(str(file))}"
+    click.echo(f"\nVerify with: rankproof {command} {statement.id}")
+
+
+def _show(console: Console, statement: Statement, derivations: Sequence[Derivation]) -> None:
     console.print(f"[bold]{statement.id}[/bold]  {escape(statement.title)}")
     console.print(f"Source      {escape(str(statement.source))}")
     console.print(f"Domain      {escape(str(statement.parameters))}")
@@ -55,28 +78,27 @@ def show(statement_id: str) -> None:
     for symbol, meaning in (statement.definitions or {}).items():
         console.print(f"\nHere {escape(str(symbol))} is")
         _formula(console, meaning)
-    _derivations(console, statement)
+    _derivations(console, derivations)
     console.print("\n[bold]Checks[/bold]")
     for check in statement.checks:
         console.print(f"  {check.kind:14} {', '.join(check.clauses)}")
     console.print("\n[bold]Mutants[/bold] (false variants that the checks must refute)")
     for mutant in statement.mutants:
         console.print(f"  {mutant.id:22} {escape(mutant.text)}")
-    console.print(f"\nVerify with: rankproof verify {statement.id}")
 
 
-def _derivations(console: Console, statement: Statement) -> None:
-    for check in statement.checks:
-        if not isinstance(check, Symbolic):
+def _derivations(console: Console, derivations: Sequence[Derivation]) -> None:
+    for derivation in derivations:
+        if derivation.sizes:
+            console.print(f"  carried out at {', '.join(derivation.sizes)}: {len(derivation.steps)} steps")
             continue
-        for derivation in check.derive():
-            if derivation.sizes:
-                console.print(f"  carried out at {', '.join(derivation.sizes)}: {len(derivation.steps)} steps")
-                continue
-            console.print(f"\n[bold]Derivation[/bold] of {', '.join(derivation.clauses)}")
-            for number, step in enumerate(derivation.steps, 1):
-                _step(console, number, step)
-    console.print("  (= reduced by SymPy, > sign decided by SymPy, := definition, * argument, not checked by SymPy)")
+        console.print(f"\n[bold]Derivation[/bold] of {', '.join(derivation.clauses)}")
+        for number, step in enumerate(derivation.steps, 1):
+            _step(console, number, step)
+    if derivations:
+        console.print(
+            "  (= reduced by SymPy, > sign decided by SymPy, := definition, * argument, not checked by SymPy)"
+        )
 
 
 def _step(console: Console, number: int, step: Step) -> None:

@@ -1,0 +1,13 @@
+"""What a check that failed or could not decide says, as lines for a terminal or for pytest."""
+
+from verification.evidence import Evidence
+
+
+def failure_lines(one: Evidence) -> list[str]:
+    """The verdict with its reason; below it, indented, the witness and what to do next."""
+    lines = [f"{one.kind}: {one.verdict}: {one.summary}"]
+    if one.witness:
+        lines.append("  at " + ", ".join(f"{name} = {value}" for name, value in one.witness.items()))
+    if one.remedy:
+        lines.append(f"  {one.remedy}")
+    return lines
