@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import flint
 import numpy as np
 
 from numerics.balls import decimal
@@ -165,12 +166,12 @@ def _certified(dataset: "xr.Dataset", ms: Sequence[Exact], family: BlockFamily, 
 
 def versions() -> str:
     """Versions of what the numbers depend on, as one line."""
-    names = ("rankproof", "sympy", "mpmath", "python-flint", "numpy", "scipy", "hypothesis")
-    return ", ".join(f"{name} {_version(name)}" for name in names)
+    names = ("rankproof", "sympy", "mpmath", "gmpy2", "python-flint", "numpy", "scipy", "hypothesis", "heyoka")
+    return ", ".join([*(f"{name} {_version(name)}" for name in names), f"flint {flint.__FLINT_VERSION__}"])
 
 
 def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+        return "not installed"

@@ -6,7 +6,7 @@ Definitions
     log(sigma_2/sigma_1) = -q log(1 + e^(-zeta - lam)), and the limit equation is G(zeta, lam) = 0.
     y = e^(zeta + lam) = z/D and rho = (n-1) sigma_2/sigma_1 are positive.
 Statements
-    `monotonicity_derivation`  sigma_2 increases with alpha, sigma_2/sigma_1 and the stable rank with m
+    `monotonicity_derivation`  sigma_2/sigma_1, hence the stable rank, increases with alpha and with m
 Source
     Shin & Yun 2026, arXiv:2603.04703, Theorem 3.3 (reconstructed; the coordinates and the rates are ours).
 """
@@ -131,6 +131,7 @@ def monotonicity_derivation(claims: Mapping[str, Expr]) -> Derivation:
                 sp.simplify,
             ),
             positive("which is positive", claims["scale"]),
+            argument("sigma_1 = d w* - (n-1) sigma_2 falls as sigma_2 rises, so sigma_2/sigma_1 increases as well"),
             identity(
                 "dlam/dm, with g = (lambda_2(0)/lambda_1(0))^(L-2)",
                 own.subs(sp.exp((depth - 2) * log_start_ratio), growth),

@@ -165,10 +165,10 @@ SHIN_YUN = Paper(
             "Figures 2 and 5",
             "Greater depth and a smaller initial scale strengthen the low-rank bias for finite m, unlike at depth 2.",
             "captions of the figures",
-            ("depth-strengthens-bias",),
+            ("depth-strengthens-bias", "block-monotonicity", "block-stable-rank"),
             Provenance.NEW,
             "That depth strengthens the bias needs a hypothesis that the captions do not name: an initial observed "
-            "entry of at most w*. That a smaller scale does is not a clause of its own for all scales.",
+            "entry of at most w*.",
         ),
         PaperClaim(
             "Proposition 4.1, Theorems 4.2 and 4.3",

@@ -71,7 +71,7 @@ def block_monotonicity(shallowest: int = 3, sign: int = 1) -> Statement:
     box = _box((shallowest, 8), 20, RealRange(alpha, Fraction("1e-8"), Fraction(1)), ("1.05", "100"))
     return Statement(
         id="block-monotonicity",
-        title="Larger initialisations raise the limit's second singular value, smaller off-diagonals its stable rank",
+        title="The limit's stable rank increases with the scale alpha and with m",
         source=shin_yun("Theorem 3.3 and Figure 2", Provenance.NEW),
         parameters=family_domain(depths=(shallowest, 8), scales=("1e-6", "1"), ms=("1.05", "100")),
         observables={
@@ -81,7 +81,11 @@ def block_monotonicity(shallowest: int = 3, sign: int = 1) -> Statement:
         granted=("the limit equation (proved in block-limit)",),
         depends=("block-limit",),
         clauses=(
-            Clause("scale", "L >= 3: sigma_2 increases strictly with alpha", sp.Gt(rate_in_scale, 0)),
+            Clause(
+                "scale",
+                "L >= 3: sigma_2, hence sigma_2/sigma_1 and the stable rank, increases strictly with alpha",
+                sp.Gt(rate_in_scale, 0),
+            ),
             Clause(
                 "spread",
                 "L >= 3: sigma_2/sigma_1, hence the stable rank, increases strictly with m",

@@ -6,7 +6,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,7 @@ def run_statements(
         "file": None if file is None else str(file),
         "profile": profile,
         "seed": budget.seed,
+        "budget": asdict(budget),
         "jobs": workers,
         "started": started,
         "seconds": round(time.perf_counter() - begin, 2),
