@@ -20,7 +20,6 @@ from scipy.optimize import brentq
 
 from numerics.intervals import (
     ONE,
-    WHOLE,
     ZERO,
     Interval,
     Jet,
@@ -80,13 +79,39 @@ def middle_of(side: Side, logarithmic: bool) -> Fraction:
     low, high = side
     if low == high:
         return low
-    exact = Fraction(math.exp((_log(low) + _log(high)) / 2)) if logarithmic else (low + high) / 2
-    short = Fraction(f"{float(exact):.5g}")
+    exact = _geometric_mean(low, high) if logarithmic else (low + high) / 2
+    short = _shortened(exact)
     return short if low < short < high else min(high, max(low, exact))
+
+
+def length_of(side: Side, logarithmic: bool) -> float:
+    """The length of a side in its coordinate's measure, for heuristics; oo beyond the range of floats."""
+    low, high = side
+    if logarithmic:
+        return _log(high) - _log(low)
+    try:
+        return float(high - low)
+    except OverflowError:
+        return math.inf
 
 
 def _log(number: Fraction) -> float:
     return math.log(number.numerator) - math.log(number.denominator)
+
+
+def _geometric_mean(low: Fraction, high: Fraction) -> Fraction:
+    """sqrt(low high) to float accuracy, at any magnitude."""
+    logarithm = (_log(low) + _log(high)) / 2 / math.log(10)
+    magnitude = math.floor(logarithm)
+    return Fraction(10 ** (logarithm - magnitude)) * Fraction(10) ** magnitude
+
+
+def _shortened(number: Fraction) -> Fraction:
+    """The number to five significant digits, at any magnitude."""
+    if number == 0:
+        return number
+    unit = Fraction(10) ** math.floor(_log(abs(number)) / math.log(10))
+    return Fraction(f"{float(number / unit):.5g}") * unit
 
 
 class BoxFunctions:
@@ -189,8 +214,6 @@ class _CompiledRoot:
             point = self._near(found, values)
             ((height, _),) = self._value({**values, self.symbol: ((point, point), ())})
             narrowed = intersection(found, subtract((point, point), divide(height, slope)))
-            if not narrowed[0] <= narrowed[1]:
-                return WHOLE
             stalled = width(narrowed) >= _STALLED * width(found)
             found = narrowed
             if stalled:
@@ -203,7 +226,7 @@ class _CompiledRoot:
         low, high = float(found[0]), float(found[1])
         try:
             point = arb(brentq(lambda at: self._float(at, *centre), low, high, xtol=_FLOAT_TOLERANCE))
-        except (ArithmeticError, ValueError):
+        except (ArithmeticError, ValueError, RuntimeError, TypeError):
             return middle(found)
         return point if found[0] <= point and point <= found[1] else middle(found)
 

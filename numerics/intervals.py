@@ -45,8 +45,9 @@ def _outwards(low: arb, high: arb) -> Interval:
 
 
 def intersection(left: Interval, right: Interval) -> Interval:
-    """What two enclosures of the same number have in common."""
-    return (left[0] if left[0] > right[0] else right[0]), (left[1] if left[1] < right[1] else right[1])
+    """What two enclosures of one number have in common; if nothing, one of them is wrong: the whole line."""
+    low, high = (left[0] if left[0] > right[0] else right[0]), (left[1] if left[1] < right[1] else right[1])
+    return WHOLE if low > high else (low, high)
 
 
 def hull(left: Interval, right: Interval) -> Interval:
@@ -195,7 +196,7 @@ def _hyperbolic_tangent(one: Interval) -> Interval:
 
 
 def _sign(one: Interval) -> Interval:
-    return (arb(-1) if one[0] < 0 else arb(1)), (arb(1) if one[1] > 0 else arb(-1))
+    return (arb(1) if one[0] >= 0 and one[1] > 0 else arb(-1)), (arb(-1) if one[1] <= 0 and one[0] < 0 else arb(1))
 
 
 _FUNCTIONS: dict[Any, tuple[Callable[[Interval], Interval], Callable[[Interval, Interval], Interval]]] = {
@@ -319,7 +320,9 @@ def _log_of_sum(constant: Fraction, factor: Fraction) -> Callable[[Jet, Jet], Je
 
     def run(whole: Jet, inner: Jet) -> Jet:
         value, gradient = _apply(sp.log, whole)
-        if all(one is None for one in gradient):
+        # x is the whole line where a factor of e^x may be negative, and then there is no real x.
+        defined = inner[0][0].is_finite() or inner[0][1].is_finite()
+        if all(one is None for one in gradient) or not defined:
             return value, gradient
         slope = divide(ONE, add(ONE, multiply(share, exp(negative(inner[0])))))
         tight = _times(inner[1], slope)

@@ -1,6 +1,7 @@
 """Precision state is reset around every test, and a test that leaks it fails; versions head every run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import flint
 import mpmath
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from verification.evidence import environment
+from verification.witness import VARIABLE
 
 pytest_plugins = ["pytester"]
 
@@ -17,6 +19,11 @@ settings.load_profile("rankproof")
 
 def pytest_report_header() -> str:
     return environment()
+
+
+@pytest.fixture(autouse=True)
+def witnesses_of_the_tests_go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "witnesses-of-the-test"))
 
 
 @pytest.fixture(autouse=True)

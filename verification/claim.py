@@ -4,7 +4,7 @@ Overlapping balls never prove an equality; disjoint balls refute one. An inequal
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -30,10 +30,16 @@ class Truth(IntEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """`truth`, and a residual: the relative distance of the two sides, or the relative violation of an inequality."""
+    """What is found at one point.
+
+    residual: the relative distance of the two sides of an equation, or the relative violation of an inequality; margin:
+    how far the claim is from failing, relative to the size of its sides, negative where it fails (never positive for an
+    equation). Both are heuristic numbers, to steer and to report by.
+    """
 
     truth: Truth
     residual: float
+    margin: float
 
 
 def judge(claim: sp.Basic, values: Mapping[sp.Symbol, Any], digits: int) -> Judgement:
@@ -48,15 +54,17 @@ def judge(claim: sp.Basic, values: Mapping[sp.Symbol, Any], digits: int) -> Judg
 @lru_cache(maxsize=512)
 def _judge(claim: sp.Basic) -> Callable[[Mapping[sp.Symbol, Any], int], Judgement]:
     if claim is sp.true or claim is sp.false:
-        fixed = Judgement(Truth.TRUE if claim is sp.true else Truth.FALSE, 0.0 if claim is sp.true else 1.0)
+        fixed = Judgement(Truth.TRUE, 0.0, 1.0) if claim is sp.true else Judgement(Truth.FALSE, 1.0, -1.0)
         return lambda values, digits: fixed
     if isinstance(claim, sp.Ne):
         equal = _judge(sp.Eq(claim.lhs, claim.rhs, evaluate=False))
         return lambda values, digits: _not([equal(values, digits)])
     if isinstance(claim, Relational):
         left, right = compiled(claim.lhs), compiled(claim.rhs)
-        compare = _equation if isinstance(claim, sp.Eq) else _INEQUALITIES[type(claim)]
-        return lambda values, digits: compare(_real(left(values)), _real(right(values)), digits)
+        if isinstance(claim, sp.Eq):
+            return lambda values, digits: _equation(_real(left(values)), _real(right(values)), digits)
+        compare, size = _INEQUALITIES[type(claim)], _size_beside_zero(claim)
+        return lambda values, digits: compare(_real(left(values)), _real(right(values)), size(values))
     if isinstance(claim, (boolalg.And, boolalg.Or, boolalg.Not, boolalg.Equivalent, boolalg.Implies)):
         parts = [_judge(part) for part in claim.args]
         combine = _CONNECTIVES[claim.func]
@@ -91,28 +99,86 @@ def _distance(left: Any, right: Any) -> float:
     return float(abs(left.mid() - right.mid()) / scale)
 
 
+def _margin(small: Any, large: Any, size: float | None) -> float:
+    """How far small < large is from failing, by midpoints: in [-2, 2], increasing in large and decreasing in small.
+
+    Sides of one sign are compared by the logarithm of their quotient, so that sides many decades apart can be steered
+    together; `size` is what a difference from zero is measured by.
+    """
+    small, large = small.mid(), large.mid()
+    if not (small.is_finite() and large.is_finite()):
+        return 2.0
+    difference = large - small
+    if size is not None:
+        return float(difference) / size if size else 0.0
+    scale = abs(small).max(abs(large))
+    if scale == 0:
+        return 0.0
+    relative = float(difference / scale)
+    if abs(relative) >= 1:
+        return relative
+    quotient = float(abs(small).min(abs(large)) / scale)
+    distance = -math.log(quotient) if quotient < 0.5 else -math.log1p(-abs(relative))
+    return math.copysign(distance / (1 + distance), relative)
+
+
+def _size_beside_zero(claim: Relational) -> Callable[[Mapping[sp.Symbol, Any]], float | None]:
+    """What to measure a difference from zero by; None where neither side is the number 0.
+
+    A sum is measured by the sizes of its terms before they cancel. What has no such terms is measured by 1 + |it|.
+    """
+    if 0 not in (claim.lhs, claim.rhs):
+        return lambda values: None
+    side = claim.lhs if claim.rhs == 0 else claim.rhs
+    expression = _uncancelled(side) if side.atoms(sp.Add) else 1 + sp.Abs(side)
+    measure = compiled(expression)
+
+    def size(values: Mapping[sp.Symbol, Any]) -> float:
+        found = _real(measure(values)).mid()
+        return float(found) if found.is_finite() else math.inf
+
+    return size
+
+
+def _uncancelled(expression: sp.Basic) -> sp.Basic:
+    """The expression with the sizes of its terms in the place of the terms: an upper bound on |expression|."""
+    if isinstance(expression, (sp.Add, sp.Mul)):
+        return expression.func(*(_uncancelled(part) for part in expression.args))
+    if isinstance(expression, sp.Pow) and expression.exp.is_integer and expression.exp.is_positive:
+        return _uncancelled(expression.base) ** expression.exp
+    return sp.Abs(expression)
+
+
+def _yes_or_no(truth: Truth) -> Judgement:
+    """What has no sides to measure: a false one counts as 1."""
+    false = truth is Truth.FALSE
+    return Judgement(truth, float(false), 1.0 - 2.0 * false)
+
+
 def _equation(left: Any, right: Any, digits: int) -> Judgement:
     residual = _distance(left, right)
     if not (left.is_finite() and right.is_finite()):
-        return Judgement(Truth.UNKNOWN, residual)
+        return Judgement(Truth.UNKNOWN, residual, -residual)
     if not left.overlaps(right):
-        return Judgement(Truth.FALSE, residual)
+        return Judgement(Truth.FALSE, residual, -residual)
     if left.is_exact() and right.is_exact():
-        return Judgement(Truth.TRUE, 0.0)
+        return Judgement(Truth.TRUE, 0.0, 0.0)
     narrow = is_narrow(left, digits) and is_narrow(right, digits)
-    return Judgement(Truth.AGREES if narrow else Truth.UNKNOWN, residual)
+    return Judgement(Truth.AGREES if narrow else Truth.UNKNOWN, residual, -residual)
 
 
-def _inequality(strict: bool, downwards: bool) -> Callable[[Any, Any, int], Judgement]:
-    def compare(left: Any, right: Any, digits: int) -> Judgement:
+def _inequality(strict: bool, downwards: bool) -> Callable[[Any, Any, float | None], Judgement]:
+    def compare(left: Any, right: Any, size: float | None) -> Judgement:
         small, large = (right, left) if downwards else (left, right)
         true = small < large if strict else small <= large
         false = small >= large if strict else small > large
-        violation = 0.0 if true else _distance(small, large) if small.mid() > large.mid() else 0.0
+        distance = _distance(small, large)
+        violation = 0.0 if true else distance if small.mid() > large.mid() else 0.0
+        margin = -distance if small.mid() > large.mid() else distance
         if false and violation == 0.0:
             # A strict inequality that fails by equality has no size; like any false yes-or-no claim it counts as 1.
             violation = 1.0
-        return Judgement(Truth.TRUE if true else Truth.FALSE if false else Truth.UNKNOWN, violation)
+        return Judgement(Truth.TRUE if true else Truth.FALSE if false else Truth.UNKNOWN, violation, margin)
 
     return compare
 
@@ -125,25 +191,35 @@ _INEQUALITIES = {
 }
 
 
-def _and(parts: list[Judgement]) -> Judgement:
-    return Judgement(min(part.truth for part in parts), max(part.residual for part in parts))
+def together(parts: Sequence[Judgement]) -> Judgement:
+    """The judgement that all parts hold; with no part, that nothing was asked."""
+    if not parts:
+        return Judgement(Truth.TRUE, 0.0, 1.0)
+    return Judgement(
+        min(part.truth for part in parts), max(part.residual for part in parts), min(part.margin for part in parts)
+    )
 
 
 def _or(parts: list[Judgement]) -> Judgement:
-    return Judgement(max(part.truth for part in parts), min(part.residual for part in parts))
+    return Judgement(
+        max(part.truth for part in parts), min(part.residual for part in parts), max(part.margin for part in parts)
+    )
 
 
 def _not(parts: list[Judgement]) -> Judgement:
     flipped = {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE}.get(parts[0].truth, Truth.UNKNOWN)
-    return Judgement(flipped, float(flipped is Truth.FALSE))
+    return Judgement(flipped, float(flipped is Truth.FALSE), -parts[0].margin)
 
 
 def _equivalent(parts: list[Judgement]) -> Judgement:
+    """The margin is that of all implications between the parts."""
+    highest, lowest = max(part.margin for part in parts), min(part.margin for part in parts)
+    margin = max(-highest, lowest)
     truths = {part.truth for part in parts}
     if truths <= {Truth.TRUE, Truth.FALSE}:
         same = len(truths) == 1
-        return Judgement(Truth.TRUE if same else Truth.FALSE, float(not same))
-    return Judgement(Truth.UNKNOWN, 0.0)
+        return Judgement(Truth.TRUE if same else Truth.FALSE, float(not same), margin)
+    return Judgement(Truth.UNKNOWN, 0.0, margin)
 
 
 def _implies(parts: list[Judgement]) -> Judgement:
@@ -151,7 +227,7 @@ def _implies(parts: list[Judgement]) -> Judgement:
 
 
 _CONNECTIVES: dict[Any, Callable[[list[Judgement]], Judgement]] = {
-    boolalg.And: _and,
+    boolalg.And: together,
     boolalg.Or: _or,
     boolalg.Not: _not,
     boolalg.Equivalent: _equivalent,

@@ -57,7 +57,9 @@ class Evidence:
     worst_residual: the largest relative residual met (None where there is none), at `worst_point`; points: how many
     points were judged; digits: proven by the comparison; bits: working precision; witness: a counterexample;
     remedy: which knob to turn when undecided; axes and samples: every judged point, for pictures and records;
-    boxes: pictures of a certificate's sub-boxes; open_boxes: some of those that an undecided one has left.
+    boxes: pictures of a certificate's sub-boxes; open_boxes: some of those that an undecided one has left;
+    substituted: assumptions and claims with the witness's values; replayed: stored witnesses that were judged first;
+    replay: the command that judges the stored witness again.
     """
 
     kind: str
@@ -81,6 +83,9 @@ class Evidence:
     series: tuple[Series, ...] = ()
     boxes: tuple[BoxMap, ...] = ()
     open_boxes: tuple[str, ...] = ()
+    substituted: tuple[str, ...] = ()
+    replayed: int = 0
+    replay: str | None = None
     versions: str = field(default_factory=environment)
 
     def to_json(self) -> dict[str, object]:
@@ -105,6 +110,9 @@ class Evidence:
             "rests_on": list(self.rests_on),
             "sizes": list(self.sizes),
             "open_boxes": list(self.open_boxes),
+            "substituted": list(self.substituted),
+            "replayed": self.replayed,
+            "replay": self.replay,
             "versions": self.versions,
         }
 

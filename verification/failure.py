@@ -8,6 +8,9 @@ def failure_lines(one: Evidence) -> list[str]:
     lines = [f"{one.kind}: {one.verdict}: {one.summary}"]
     if one.witness:
         lines.append("  at " + ", ".join(f"{name} = {value}" for name, value in one.witness.items()))
+    lines += [f"  {line}" for line in one.substituted]
+    if one.replay:
+        lines.append(f"  replay: {one.replay}")
     if one.remedy:
         lines.append(f"  {one.remedy}")
     return lines

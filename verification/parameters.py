@@ -41,6 +41,10 @@ class IntegerRange:
         """The value at a fraction in [0, 1) of the range."""
         return self.low + int(fraction * (self.high - self.low + 1))
 
+    def fraction(self, value: Any) -> float:
+        """A fraction in [0, 1) at which `at` has this value."""
+        return (value - self.low + 0.5) / (self.high - self.low + 1)
+
     def contains(self, value: Any) -> bool:
         """True for integers low..high."""
         return isinstance(value, int) and self.low <= value <= self.high
@@ -133,6 +137,18 @@ class RealRange:
         low, high = _log10(self.low), _log10(self.horizon)
         exponent = math.floor(low + fraction * (high - low))
         return self._rounded(round(100 * 10 ** (low + fraction * (high - low) - exponent)), exponent)
+
+    def fraction(self, value: Any) -> float:
+        """A fraction in [0, 1) at which `at` is near this value."""
+        if isinstance(value, float):
+            return 0.95
+        span = self.horizon - self.low
+        if self.logarithmic:
+            low, high = _log10(self.low), _log10(self.horizon)
+            share = (_log10(value) - low) / (high - low) if high > low else 0.0
+        else:
+            share = float((value - self.low) / span) if span else 0.0
+        return min(max(share, 0.0), math.nextafter(1.0, 0.0)) * (0.9 if self.infinity else 1.0)
 
     def contains(self, value: Any) -> bool:
         """True for exact numbers in [low, high], and for oo where it is legal."""

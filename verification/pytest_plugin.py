@@ -157,11 +157,16 @@ class StatementItem(pytest.Item):
         """Carry out the task; its evidence travels with the test's report."""
         from verification.evidence import Evidence
         from verification.failure import failure_lines
+        from verification.replay import keep
+        from verification.statement_file import library
         from verification.verdict import Verdict
         from verification.verify import perform
 
         outcome = perform(self.task, self.config.stash[_BUDGET])
         if isinstance(outcome, Evidence):
+            if self.task.check is not None:
+                statement = library(self.task.file).statement(self.task.statement)
+                outcome = keep(statement, self.task.check, self.task.file, outcome, "pytest --rankproof")
             self.user_properties.append((_PROPERTY, _record(self.task, outcome)))
             if outcome.verdict is Verdict.UNDECIDED:
                 pytest.skip("; ".join([self.task.statement, *(line.strip() for line in failure_lines(outcome))]))

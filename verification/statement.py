@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import sympy as sp
 from sympy.core.relational import Relational
@@ -12,7 +12,7 @@ from sympy.logic import boolalg
 
 from numerics.balls import precision
 from verification.budget import Budget
-from verification.claim import Truth, judge
+from verification.claim import Judgement, Truth, judge, together
 from verification.errors import StatementError
 from verification.evidence import Evidence
 from verification.parameters import Parameters, Point
@@ -113,6 +113,14 @@ class Check(Protocol):
 
     def run(self, statement: "Statement", budget: Budget) -> Evidence:
         """The evidence found within the budget; never raises for a mere failure to decide."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """A check that can judge one point again."""
+
+    def at(self, statement: "Statement", point: Point, budget: Budget) -> Evidence:
+        """The evidence of that point alone; REFUTED when a claim is violated there."""
 
 
 @dataclass(frozen=True)
@@ -236,13 +244,12 @@ class Statement:
 
     def admits(self, point: Point) -> Truth:
         """Whether the assumptions hold at a point."""
-        return min((self.holds(claim, point) for claim in self.assumptions), default=Truth.TRUE)
+        return self.admission(point).truth
 
-    @staticmethod
-    def holds(claim: sp.Basic, values: Mapping[sp.Symbol, Any]) -> Truth:
-        """Judge one assumption at 128 bits."""
+    def admission(self, point: Point) -> Judgement:
+        """The assumptions judged together at a point, at 128 bits."""
         with precision(128):
-            return judge(claim, values, 15).truth
+            return together([judge(claim, point, 15) for claim in self.assumptions])
 
     @property
     def clause_names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ on a whole face of the box, the sign of the first derivative that does not vanis
 import heapq
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -17,50 +17,16 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic import boolalg
 
-from numerics.box_functions import Box, BoxFunctions, Coordinate, Range, Root, Side, middle_of
+from numerics.box_functions import Box, BoxFunctions, Range, Root, length_of, middle_of
+from numerics.errors import ArgumentError
 from numerics.intervals import Interval, compiled_jets, interval, negative
 from theory.derivation import cancel_exponents
 from verification.claim import Truth
+from verification.coordinates import Variable
 from verification.errors import StatementError
-from verification.parameters import Point, RealRange
+from verification.parameters import Point
 
 _ORDERS = 4  # derivatives tried on a face on which the sides agree
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A real parameter as a coordinate of the box: itself, or u with x = shift + 1/u for a half-infinite range."""
-
-    range: RealRange
-    coordinate: Coordinate
-    side: Side
-    shift: Fraction | None = None
-
-    @property
-    def expression(self) -> sp.Expr:
-        """The parameter in terms of its coordinate."""
-        if self.shift is None:
-            return self.coordinate.symbol
-        return sp.Rational(self.shift.numerator, self.shift.denominator) + 1 / self.coordinate.symbol
-
-    def value(self, number: Fraction) -> Fraction | float:
-        """The parameter's value at a number of the coordinate."""
-        if self.shift is None:
-            return number
-        return math.inf if number == 0 else self.shift + 1 / number
-
-    def excludes(self, number: Fraction) -> bool:
-        """True for an end that belongs to the box only as its closure."""
-        return number == 0 and (self.shift is not None or bool(self.range.symbol.is_positive))
-
-
-def variable(one: RealRange) -> Variable:
-    """The coordinate of a real range."""
-    if isinstance(one.high, Fraction):
-        return Variable(one, Coordinate(one.symbol, one.logarithmic), (one.low, one.high))
-    shift = Fraction(0) if one.low > 0 else one.low - 1
-    reciprocal = sp.Dummy(f"1/{one.symbol}", nonnegative=True)
-    return Variable(one, Coordinate(reciprocal, False), (Fraction(0), 1 / (one.low - shift)), shift)
 
 
 @dataclass(frozen=True)
@@ -133,11 +99,14 @@ class Problem:
         def at(expression: sp.Expr) -> sp.Expr:
             return expression.subs(substituted).subs(compactified)
 
+        def positive(expression: sp.Expr) -> bool:
+            return _positive(expression.subs(substituted), lambda part: _positive_over(at(part), variables))
+
         self.variables = tuple(variables)
         self._roots = [Root(root.symbol, at(root.equation), at(root.low), at(root.high)) for root in roots]
         self._claims, self._assumptions = tuple(claims), tuple(assumptions)
         relations = sorted(set().union(*(_relations(one) for one in (*claims, *assumptions))), key=str)
-        leaves = [_leaf(relation, at) for relation in relations]
+        leaves = [_leaf(relation, at, positive) for relation in relations]
         expressions = [leaf.expression for leaf in leaves]
         asked = set().union(*(_relations(one) for one in claims))
         self._leaves = {
@@ -161,7 +130,7 @@ class Problem:
         """The faces on which the sides of a claim agree, in words."""
         return sorted(
             {
-                f"{one.range.symbol} = {'oo' if one.shift is not None and face.end == 0 else face.end}"
+                f"{one.range.symbol} = {'oo' if one.value(face.end) == math.inf else one.value(face.end)}"
                 for leaf in self._leaves.values()
                 for face in leaf.faces
                 for one in (self.variables[face.axis],)
@@ -180,15 +149,22 @@ class Problem:
                     continue
                 while order < _ORDERS and self._vanishes(derivative, one.coordinate.symbol, end):
                     order, derivative = order + 1, sp.diff(derivative, one.coordinate.symbol)
+                if not _has_ranges(derivative):
+                    continue
                 expressions.append(derivative)
                 found.append(Face(axis, end, low, order, len(expressions) - 1))
         return tuple(found)
 
     @staticmethod
     def _vanishes(expression: sp.Expr, symbol: sp.Symbol, end: Fraction) -> bool:
-        """SymPy reduces the expression to zero on the face; False when it does not."""
+        """SymPy reduces the expression to zero on the face; False when it does not.
+
+        False also for derivatives with jumps (of Abs, Max and Min), which have no ranges: Taylor's theorem fails there.
+        """
         there = expression.subs(symbol, sp.Rational(end.numerator, end.denominator))
-        if there.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity):
+        if there.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity) or not (
+            _has_ranges(expression) and _has_ranges(there)
+        ):
             return False
         if any(low > 0 or high < 0 for low, high in _sampled(there)):
             return False
@@ -312,22 +288,18 @@ class Problem:
 
     def _axis(self, box: Box, ranges: Sequence[Range]) -> int:
         """The side whose bisection narrows the open relations most; the widest one while nothing bounds them."""
-        lengths = [self._length(side, one) for side, one in zip(box, self.variables, strict=True)]
+        lengths = [length_of(side, one.coordinate.logarithmic) for side, one in zip(box, self.variables, strict=True)]
         reach = [
             sum(max(abs(float(end)) for end in one.gradient[axis]) * length for one in ranges) if length else -1.0
             for axis, length in enumerate(lengths)
         ]
-        if all(math.isfinite(one) for one in reach) and max(reach) > 0:
+        if all(math.isfinite(one) for one in reach) and max(reach, default=0.0) > 0:
             return max(range(len(box)), key=reach.__getitem__)
         shares = [
-            length / (self._length(one.side, one) or 1.0) for length, one in zip(lengths, self.variables, strict=True)
+            length / (length_of(one.side, one.coordinate.logarithmic) or 1.0)
+            for length, one in zip(lengths, self.variables, strict=True)
         ]
-        return max(range(len(box)), key=shares.__getitem__)
-
-    @staticmethod
-    def _length(side: Side, one: Variable) -> float:
-        low, high = side
-        return math.log(high / low) if one.coordinate.logarithmic else float(high - low)
+        return max(range(len(box)), key=shares.__getitem__, default=0)
 
 
 @dataclass(frozen=True)
@@ -377,6 +349,14 @@ def _sampled(expression: sp.Expr) -> Iterable[Interval]:
         yield evaluate({symbol: (interval(one, one), ()) for symbol, one in zip(symbols, numbers, strict=True)})[0][0]
 
 
+def _has_ranges(expression: sp.Expr) -> bool:
+    try:
+        compiled_jets([expression], 0)
+    except ArgumentError:
+        return False
+    return True
+
+
 def _halves(box: Box, axis: int, logarithmic: bool) -> Iterable[Box]:
     low, high = box[axis]
     middle = middle_of((low, high), logarithmic)
@@ -388,14 +368,37 @@ def _relations(claim: sp.Basic) -> set[Relational]:
     return claim.atoms(Relational)
 
 
-def _leaf(relation: Relational, at: Any) -> Leaf:
-    """The relation with everything on one side; logarithms of the sides where both are declared positive."""
+def _leaf(relation: Relational, at: Callable[[sp.Expr], sp.Expr], positive: Callable[[sp.Expr], bool]) -> Leaf:
+    """The relation with everything on one side; logarithms of the sides where both are proven positive on the box.
+
+    An observable's own declaration does not count, for what stands for it on the box may be negative, and where both
+    sides are, the phases of their logarithms cancel: -p < -2p would read log p < log 2p.
+    """
     small, large = (relation.rhs, relation.lhs) if relation.func in (sp.Gt, sp.Ge) else (relation.lhs, relation.rhs)
     if isinstance(relation, (sp.Eq, sp.Ne)):
         return Leaf(relation, at(large - small), False, True)
-    logarithmic = small.is_positive is True and large.is_positive is True
-    expression = _log(at(large)) - _log(at(small)) if logarithmic else at(large) - at(small)
+    expression = at(large) - at(small)
+    if positive(small) and positive(large):
+        logarithmic = _log(at(large)) - _log(at(small))
+        expression = expression if logarithmic.has(sp.I, sp.nan, sp.zoo) else logarithmic
     return Leaf(relation, expression, relation.func in (sp.Lt, sp.Gt), False)
+
+
+def _positive(expression: sp.Expr, proven: Callable[[sp.Expr], bool]) -> bool:
+    """True when the expression is positive wherever it is real: by SymPy's assumptions, by its form, or `proven`."""
+    if expression.is_positive is True or isinstance(expression, sp.exp):
+        return True
+    if isinstance(expression, (sp.Add, sp.Mul)) and all(_positive(part, proven) for part in expression.args):
+        return True
+    return (isinstance(expression, sp.Pow) and _positive(expression.base, proven)) or proven(expression)
+
+
+def _positive_over(expression: sp.Expr, variables: Sequence[Variable]) -> bool:
+    """The range of the expression over the whole box is positive; False where it has roots in it."""
+    if not expression.free_symbols <= {one.coordinate.symbol for one in variables} or not _has_ranges(expression):
+        return False
+    functions = BoxFunctions([expression], [one.coordinate for one in variables])
+    return bool(functions.over(tuple(one.side for one in variables))[0].value[0] > 0)
 
 
 def _log(expression: sp.Expr) -> sp.Expr:

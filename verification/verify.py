@@ -13,6 +13,7 @@ from pathlib import Path
 from numerics.errors import MissingExtra
 from verification.budget import Budget
 from verification.evidence import Evidence
+from verification.replay import replay_stored
 from verification.statement import Check, Statement
 from verification.statement_file import library, line_of
 from verification.verdict import Verdict, combine
@@ -123,14 +124,16 @@ def run_mutant(statement: Statement, index: int, budget: Budget, file: Path | No
 
 
 def perform(task: Task, budget: Budget) -> Evidence | MutantResult:
-    """Carry out one task; runs in a worker process."""
+    """Carry out one task, stored witnesses of a statement's own check first; runs in a worker process."""
     statement = library(task.file).statement(task.statement)
     if task.mutant is not None:
         return run_mutant(statement, task.mutant, budget, task.file)
     if task.check is None:
         raise ValueError("task: neither a check nor a mutant is not a task; name one of them")
     budget = budget.for_task(statement.id, str(task.check))
-    return run_check(statement, statement.checks[task.check], budget, task.file)
+    found, replayed = replay_stored(statement, task.check, task.file, budget)
+    evidence = found or run_check(statement, statement.checks[task.check], budget, task.file)
+    return replace(evidence, replayed=replayed)
 
 
 def verify(

@@ -134,3 +134,35 @@ def test_rank_one_holds_under_the_hypothesis_that_m_exceeds_one_and_only_then():
 def test_rank_one_rests_on_both_ratios(monkeypatch, name, wrong):
     monkeypatch.setattr(block_bias, name, wrong)
     assert len(rank_one_derivation().open_steps) == 1
+
+
+@pytest.mark.parametrize(("grown", "hypothesis"), [(1, True), (sp.Rational(1, 2), True)])
+def test_depth_strengthens_the_bias_under_its_hypothesis(grown, hypothesis):
+    derivation = block_bias.depth_derivation(sp.sympify(grown), hypothesis)
+    assert derivation.holds
+    assert derivation.sizes == ()
+
+
+@pytest.mark.parametrize(("grown", "hypothesis"), [(1, False), (block_size, True), (2, True), (1 + 2 / (m - 1), True)])
+def test_without_its_hypothesis_or_with_a_growing_scale_the_depth_comparison_stays_open(grown, hypothesis):
+    assert not block_bias.depth_derivation(sp.sympify(grown), hypothesis).holds
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("rate_2", 2 * block_bias.rate_2), ("rate_1", -block_bias.rate_1), ("rate_2", block_bias.rate_1)],
+)
+def test_the_depth_comparison_rests_on_both_rates(monkeypatch, name, wrong):
+    monkeypatch.setattr(block_bias, name, wrong)
+    assert not block_bias.depth_derivation(sp.Integer(1), hypothesis=True).holds
+
+
+@given(st.integers(1, 7), st.integers(1, 7), st.fractions("1/1000", 100))
+def test_the_quotient_of_powers_is_its_closed_form_and_q_at_zero(a, b, y):
+    power = sp.Rational(a, b)
+    y_symbol = sp.Symbol("y", positive=True)
+    with precision(200):
+        found = ball(compiled(block_bias.power_quotient(y_symbol, power))({y_symbol: y}))
+        expected = (1 - (1 + ball(y)) ** -ball(Fraction(a, b))) / ball(y)
+        assert abs(found - expected) < 1e-40
+    assert sp.simplify(block_bias.power_quotient(sp.Integer(0), power) - power) == 0

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -13,17 +14,20 @@ from numerics.box_functions import BoxFunctions, Root
 from numerics.exact import shown
 from verification.budget import Budget
 from verification.claim import Truth, judge
+from verification.coordinates import Variable, variable
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
 from verification.statement import Statement
-from verification.subdivision import Outcome, Problem, Variable, point_of, sides_of, subdivide, variable
+from verification.subdivision import Outcome, Problem, point_of, sides_of, subdivide
+from verification.substitution import substituted
 from verification.verdict import Verdict
 
 _BITS = 64
 _POINT_BITS = 128
 _LISTED = 12  # open sub-boxes that an undecided certificate names
 _DRAWN = 4000  # sub-boxes in a picture
+_TINY = Fraction("1e-300")  # numbers below it, or above its inverse, are not drawn
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Certificate:
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
                     point = {**fixed, **point_of(problem, outcome.counterexample)}
-                    return self._refuted(statement, box, point, quantities, proven + outside + 1, picture)
+                    return self._refuted(statement, box, point, proven + outside + 1, picture, budget)
                 undecided += outcome.count("open")
                 left += [_box_text(problem, part.box, fixed) for part in outcome.parts if part.state == "open"]
                 if len(outcome.parts) > largest[0]:
@@ -107,7 +111,8 @@ class Certificate:
     def _complain(self, statement: Statement) -> None:
         claims = statement.claims(self.clauses).values()
         known = set(self.box.symbols) | (set(statement.observables or {}) if self.quantities else set())
-        foreign = set().union(*(claim.free_symbols for claim in claims)) - known
+        spoken = [*claims, *statement.assumptions]
+        foreign = set().union(*(claim.free_symbols for claim in spoken)) - known
         if foreign:
             raise StatementError(f"{statement.id}: {sorted(map(str, foreign))} in a certificate is not in its box")
         endless = [str(one.symbol) for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
@@ -128,37 +133,63 @@ class Certificate:
         ]
         return Problem(claims, assumptions, variables, values, roots)
 
-    def _refuted(
-        self,
-        statement: Statement,
-        box: Parameters,
-        point: Point,
-        quantities: Quantities,
-        points: int,
-        picture: BoxMap | None,
-    ) -> Evidence:
-        """The counterexample, judged once more with balls at a higher precision."""
+    def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
+        """The claims judged as balls at one point of the box."""
+        chosen = {one.symbol for one in self.box.ranges if isinstance(one, IntegerRange) or one.low == one.high}
+        fixed = {symbol: value for symbol, value in point.items() if symbol in chosen}
+        quantities = self.quantities(fixed) if self.quantities else Quantities({})
         with precision(_POINT_BITS):
             values = {**point, **_observed(point, quantities)}
-            judged = {
-                name: judge(claim, values, 1)
-                for name, claim in statement.claims(self.clauses, quantities.values).items()
-            }
-            witness = point_text(point) | {
-                str(symbol): value.str(12) for symbol, value in values.items() if symbol not in point
-            }
-        violated = tuple(name for name, one in judged.items() if one.truth is Truth.FALSE) or self.clauses
-        return Evidence(
+            claims = statement.claims(self.clauses, quantities.values)
+            parts = {name: judge(claim, values, 1) for name, claim in claims.items()}
+            violated = tuple(name for name, one in parts.items() if one.truth is Truth.FALSE)
+            admission = statement.admits(point)
+            lines = substituted(statement, values, violated, quantities.values)
+            measured = {str(symbol): value.str(12) for symbol, value in values.items() if symbol not in point}
+        found = Evidence(
             kind=self.kind,
-            clauses=violated,
-            verdict=Verdict.REFUTED,
-            summary=f"a point of the box violates {clause_text(violated)}",
+            clauses=violated or self.clauses,
+            verdict=Verdict.CONSISTENT,
+            summary="the claim holds at this point",
+            worst_residual=max(one.residual for one in parts.values()),
+            worst_point=point_text(point) | measured,
+            points=1,
             bits=_POINT_BITS,
-            domain=str(box),
+            domain="one point",
+        )
+        if admission is not Truth.TRUE:
+            return replace(found, verdict=Verdict.VACUOUS, summary="no point satisfied the assumptions")
+        if violated:
+            return replace(
+                found,
+                verdict=Verdict.REFUTED,
+                summary=f"the point violates {clause_text(violated)}",
+                witness=found.worst_point,
+                substituted=lines,
+            )
+        if any(one.truth is Truth.UNKNOWN for one in parts.values()):
+            return replace(found, verdict=Verdict.UNDECIDED, summary="the balls at this point cannot say")
+        return found
+
+    def _refuted(
+        self, statement: Statement, box: Parameters, point: Point, points: int, picture: BoxMap | None, budget: Budget
+    ) -> Evidence:
+        """The counterexample, judged once more with balls at a higher precision.
+
+        Balls cannot show that two sides are equal, which refutes a strict claim: there SymPy has.
+        """
+        found = self.at(statement, point, budget)
+        if found.verdict in (Verdict.CONSISTENT, Verdict.VACUOUS):
+            witness = ", ".join(f"{name} = {value}" for name, value in (found.worst_point or {}).items())
+            raise ArithmeticError(f"{statement.id}: a sub-box refutes the claim at {witness}, balls there do not")
+        return replace(
+            found,
+            verdict=Verdict.REFUTED,
+            summary=f"a point of the box violates {clause_text(found.clauses)}",
+            worst_residual=found.worst_residual or 1.0,
+            witness=found.worst_point,
             points=points,
-            worst_point=witness,
-            worst_residual=max(one.residual for one in judged.values()) or 1.0,
-            witness=witness,
+            domain=str(box),
             boxes=() if picture is None else (picture,),
         )
 
@@ -207,6 +238,8 @@ def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
     parts = []
     for part in outcome.parts:
         sides = sides_of(problem, part.box)
+        if any(_beyond_floats(end) for axis in axes for end in sides[axis]):
+            return None
         parts.append((part.state, tuple((float(sides[axis][0]), float(sides[axis][1])) for axis in axes)))
     return BoxMap(
         title=", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items()),
@@ -214,6 +247,10 @@ def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
         logarithmic=tuple(problem.variables[axis].range.logarithmic for axis in axes),
         parts=tuple(parts),
     )
+
+
+def _beyond_floats(end: Fraction | float) -> bool:
+    return isinstance(end, Fraction) and end != 0 and not _TINY < abs(end) < 1 / _TINY
 
 
 def _bisected(outcome: Outcome, variables: Sequence[Variable]) -> list[int]:

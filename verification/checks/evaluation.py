@@ -1,20 +1,16 @@
 """Evaluation check: independent evaluations, compared as balls at every point of a grid."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import sympy as sp
 
 from numerics.balls import bits_for
 from verification.budget import Budget
-from verification.checks.tally import GUARD_DIGITS, Tally
+from verification.checks.tally import GUARD_DIGITS, Observe, Tally, nothing_observed
 from verification.claim import Truth
 from verification.evidence import Evidence, clause_text
 from verification.parameters import Parameters, Point
 from verification.statement import Statement
 
-Observe = Callable[[Point, int], Mapping[sp.Symbol, Any]]
+_REMEDY = "ask for fewer digits, or raise the working precision of the observables"
 
 
 @dataclass(frozen=True)
@@ -23,33 +19,51 @@ class Evaluation:
 
     observe(point, digits) returns balls that contain the truth; the sides of each claim must come from evaluations
     that share no formula, which is what `method` says in words. REFUTED is as rigorous as the observables' balls;
-    agreement of narrow balls is CONSISTENT, never a proof. `digits` overrides the budget.
+    agreement of narrow balls is CONSISTENT, never a proof. `digits` overrides the budget. Plain floats are taken as
+    balls of relative radius 1e-9 (heuristic); `refine`, which returns balls, is asked where they are not clear-cut.
     """
 
     clauses: tuple[str, ...]
-    observe: Observe
-    method: str
+    observe: Observe = nothing_observed
+    method: str = "evaluated points"
     domain: Parameters | None = None
     digits: int | None = None
+    refine: Observe | None = None
     kind: str = "evaluation"
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Stops at the first counterexample."""
         domain = self.domain or statement.parameters
         digits = self.digits or budget.digits
-        bits = bits_for(digits + GUARD_DIGITS)
-        tally = Tally(digits, bits)
+        tally = Tally(digits, bits_for(digits + GUARD_DIGITS))
         claims = statement.claims(self.clauses)
         for point in domain.grid(budget.points):
             if statement.admits(point) is not Truth.TRUE:
                 continue
-            if tally.settle(claims, point, self.observe).truth is Truth.FALSE:
+            parts = tally.settle(claims, point, self.observe, refine=self.refine)
+            if any(part.truth is Truth.FALSE for part in parts.values()):
                 break
         return tally.evidence(
             self.kind,
             self.clauses,
             f"{self.method}: {clause_text(self.clauses)} hold at every point, equations to {digits} digits",
-            "ask for fewer digits, or raise the working precision of the observables",
+            _REMEDY,
+            statement=statement,
             domain=str(domain),
             complete=True,
+        )
+
+    def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
+        """The claims judged at one point."""
+        digits = self.digits or budget.digits
+        tally = Tally(digits, bits_for(digits + GUARD_DIGITS))
+        if statement.admits(point) is Truth.TRUE:
+            tally.settle(statement.claims(self.clauses), point, self.observe, refine=self.refine)
+        return tally.evidence(
+            self.kind,
+            self.clauses,
+            "the claim holds at this point",
+            _REMEDY,
+            statement=statement,
+            domain="one point",
         )

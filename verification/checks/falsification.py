@@ -1,24 +1,26 @@
-"""Falsification check: Hypothesis searches the domain for a counterexample, steered towards the worst residual."""
+"""Falsification check: a search of the domain for a counterexample, steered towards the worst point."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import sympy as sp
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis.errors import FlakyFailure, Unsatisfiable
 
 from numerics.balls import bits_for
 from verification.budget import Budget
-from verification.checks.tally import GUARD_DIGITS, Tally
+from verification.checks.hunt import VIOLATED, climb, danger, refusal, simplified
+from verification.checks.tally import GUARD_DIGITS, Observe, Tally, nothing_observed
 from verification.claim import Truth
 from verification.evidence import Evidence, clause_text
 from verification.parameters import Parameters, Point
 from verification.statement import Statement
 
-Observe = Callable[[Point, int], Mapping[sp.Symbol, Any]]
+_REMEDY = "ask for fewer digits, or raise the precision of the observables"
+_HUNTED = 2  # one in so many of the budget's examples is kept for climbing from the worst points
+_WORSE = 10  # one in so many, once there is a counterexample
 
 
 class _CounterexampleFound(Exception):
@@ -27,41 +29,43 @@ class _CounterexampleFound(Exception):
 
 @dataclass(frozen=True)
 class Falsification:
-    """Judge the clauses at points that Hypothesis draws, steered by the logarithm of the residual.
+    """Judge the clauses at points that are drawn by Hypothesis and steered towards failure.
 
-    observe(point, digits) returns balls: rigorous ones, or ones as wide as an error estimate. `flows` says that each
-    point costs an integrated flow. A counterexample is shrunk and reported with its residual; the worst residual met
-    is reported in any case.
+    Steering follows, for each clause, the logarithm of the residual of an equation or of the margin of an inequality,
+    and the margin of assumptions that fail; then a climb in the domain's own measure starts from the worst points.
+    observe(point, digits) returns balls: rigorous ones, or ones as wide as an error estimate. Plain floats are taken as
+    balls of relative radius 1e-9 (heuristic), and `refine`, which returns balls, is asked where they are not clear-cut.
+    `flows` says that each point costs an integrated flow. The witness is shrunk; the worst residual is that of the
+    whole search, which goes on past the first violation.
     """
 
     clauses: tuple[str, ...]
-    observe: Observe
-    method: str
+    observe: Observe = nothing_observed
+    method: str = "sampled points"
     domain: Parameters | None = None
     digits: int = 15
     flows: bool = False
+    refine: Observe | None = None
     kind: str = "falsification"
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Deterministic for a given seed."""
         domain = self.domain or statement.parameters
-        bits = bits_for(self.digits + GUARD_DIGITS)
-        tally = Tally(self.digits, bits)
-        claims = statement.claims(self.clauses)
+        tally = self._tally()
         examples = budget.flow_examples if self.flows else budget.examples
+        scores: dict[str, list[tuple[float, Point]]] = {name: [] for name in self.clauses}
+        look = self._look(statement, tally, scores)
 
         def try_point(point: Point) -> None:
             point = {symbol: point[symbol] for symbol in domain.symbols}
-            if statement.admits(point) is not Truth.TRUE:
-                return
-            judged = tally.settle(claims, point, self.observe, raises=0 if self.flows else 4)
-            if judged.truth is Truth.FALSE:
-                raise _CounterexampleFound
-            if 0 < judged.residual < math.inf:
-                target(max(-400.0, math.log10(judged.residual)), label="log10 residual")
+            found = look(point)
+            for name, score in found.items():
+                if score >= VIOLATED:
+                    raise _CounterexampleFound
+                target(score, label=name)
 
         search = settings(
-            max_examples=examples,
+            max_examples=examples - examples // _HUNTED,
             deadline=None,
             database=None,
             phases=(Phase.generate, Phase.target, Phase.shrink),
@@ -71,11 +75,85 @@ class Falsification:
         # The tally knows: Hypothesis replays its minimal example last, so the last witness is the shrunk one.
         with suppress(_CounterexampleFound, FlakyFailure, Unsatisfiable):
             search()
+        shrunk = tally.found
+        # A counterexample is in hand: climbing only looks for a worse one.
+        self._climb(domain, scores, look, examples // (_HUNTED if shrunk is None else _WORSE))
+        if shrunk is not None:
+            tally.found = shrunk
+        elif tally.found is not None:
+            self._shrink(domain, tally, look)
         return tally.evidence(
             self.kind,
             self.clauses,
             f"{self.method}: no counterexample to {clause_text(self.clauses)} in {tally.admitted} examples",
-            "ask for fewer digits, or raise the precision of the observables",
+            _REMEDY,
+            statement=statement,
             domain=str(domain),
             seed=budget.seed,
         )
+
+    def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
+        """The claims judged at one point."""
+        tally = self._tally()
+        self._look(statement, tally, {name: [] for name in self.clauses})(point)
+        return tally.evidence(
+            self.kind, self.clauses, "the claim holds at this point", _REMEDY, statement=statement, domain="one point"
+        )
+
+    def _tally(self) -> Tally:
+        return Tally(self.digits, bits_for(self.digits + GUARD_DIGITS))
+
+    def _look(
+        self, statement: Statement, tally: Tally, scores: dict[str, list[tuple[float, Point]]]
+    ) -> Callable[[Point], dict[str, float]]:
+        """A function that judges a point and remembers how near each clause is to failing there."""
+        claims = statement.claims(self.clauses)
+
+        def look(point: Point) -> dict[str, float]:
+            admission = statement.admission(point)
+            if admission.truth is Truth.TRUE:
+                raises = 0 if self.flows else 4
+                parts = tally.settle(claims, point, self.observe, raises=raises, refine=self.refine)
+                found = {name: danger(parts, name) for name in self.clauses}
+            else:
+                found = dict.fromkeys(self.clauses, refusal(admission))
+            for name, score in found.items():
+                scores[name].append((score, point))
+            return found
+
+        return look
+
+    def _climb(
+        self,
+        domain: Parameters,
+        scores: dict[str, list[tuple[float, Point]]],
+        look: Callable[[Point], dict[str, float]],
+        evaluations: int,
+    ) -> None:
+        """Climb from the worst point of every clause, unless all that was met is refused without a slope."""
+        each = evaluations // len(self.clauses)
+        for name in self.clauses:
+            known = [one for one in scores[name] if math.isfinite(one[0])]
+            if known:
+                worst = max(known, key=lambda one: one[0])[1]
+                climb(partial(_score, look, name), domain, worst, each)
+
+    def _shrink(self, domain: Parameters, tally: Tally, look: Callable[[Point], dict[str, float]]) -> None:
+        """Replace the counterexample of the climb by a simpler one."""
+        assert tally.found is not None
+        start = tally.found.point
+        best = tally.found
+
+        def violates(point: Point) -> bool:
+            nonlocal best
+            if max(look(point).values()) < VIOLATED or tally.found is None:
+                return False
+            best = tally.found
+            return True
+
+        simplified(start, domain, violates, 200)
+        tally.found = best
+
+
+def _score(look: Callable[[Point], dict[str, float]], clause: str, point: Point) -> float:
+    return look(point)[clause]

@@ -1,24 +1,60 @@
 """Counting what happened at the points of a check: the worst residual, the witness, what stayed open."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import sympy as sp
+from flint import arb
 
 from numerics.balls import precision
-from verification.claim import Judgement, Truth, judge
+from verification.claim import Judgement, Truth, judge, together
 from verification.evidence import Evidence, Sample, Series, clause_text
 from verification.parameters import Point, point_text
+from verification.statement import Statement
+from verification.substitution import substituted
 from verification.verdict import Verdict
 
 #: Digits that observables carry beyond those that a comparison asks for.
 GUARD_DIGITS = 15
+#: The relative error that a plain float is taken to have; heuristic, about the square root of float64's rounding.
+FLOAT_ERROR = 1e-9
+
+Observe = Callable[[Point, int], Mapping[sp.Symbol, Any]]
+
+
+def nothing_observed(_point: Point, _digits: int) -> Mapping[sp.Symbol, Any]:
+    """For claims in the parameters alone."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A point at which claims are false: exact parameters, everything measured there, and which clauses fail."""
+
+    point: Point
+    values: Mapping[sp.Symbol, Any]
+    clauses: tuple[str, ...]
+    residual: float
+    bits: int
+    floats: bool
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Parameters exactly, observables to 12 digits."""
+        observed = {symbol: value for symbol, value in self.values.items() if symbol not in self.point}
+        return point_text(self.point) | {str(symbol): _short(value) for symbol, value in observed.items()}
 
 
 @dataclass
 class Tally:
-    """Judgements at the points of one check; `evidence` turns them into a verdict."""
+    """Judgements at the points of one check; `evidence` turns them into a verdict.
+
+    Plain floats (also NumPy's) that were measured count as balls of relative radius `FLOAT_ERROR`, so that they decide
+    nothing near a bound. Integers, fractions and infinity are exact.
+    """
 
     digits: int
     bits: int
@@ -27,53 +63,70 @@ class Tally:
     skipped: int = 0
     worst: float = -1.0
     worst_point: dict[str, str] | None = None
-    witness: dict[str, str] | None = None
-    witness_residual: float | None = None
-    violated: tuple[str, ...] = ()
+    worst_violation: Violation | None = None
+    found: Violation | None = None
     axes: tuple[str, ...] = ()
     samples: list[Sample] = field(default_factory=list)
 
-    def judge(self, claims: Mapping[str, sp.Basic], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
-        """Judge the claim of every clause at a point, remember the outcome and return the worst."""
-        return self._remember(self._parts(claims, values), point, values)
+    def judge(
+        self, claims: Mapping[str, sp.Basic], point: Point, observed: Mapping[sp.Symbol, Any]
+    ) -> dict[str, Judgement]:
+        """Judge the claim of every clause at a point, at the working precision, and remember the outcome."""
+        values = {**point, **observed_balls(observed)}
+        return self._remember(self._parts(claims, values), point, values, self.bits, has_floats(observed))
 
     def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
         return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
 
-    def _remember(self, parts: dict[str, Judgement], point: Point, values: Mapping[sp.Symbol, Any]) -> Judgement:
-        worst = Judgement(min(part.truth for part in parts.values()), max(part.residual for part in parts.values()))
+    def _remember(
+        self,
+        parts: dict[str, Judgement],
+        point: Point,
+        values: Mapping[sp.Symbol, Any],
+        bits: int,
+        floats: bool,
+    ) -> dict[str, Judgement]:
+        all_of_them = together(list(parts.values()))
         self.admitted += 1
         shown = point_text(point)
         self.axes = tuple(shown)
-        self.samples.append(Sample(tuple(shown.values()), worst.truth.name.lower(), worst.residual))
-        if worst.truth is Truth.UNKNOWN:
+        self.samples.append(Sample(tuple(shown.values()), all_of_them.truth.name.lower(), all_of_them.residual))
+        if all_of_them.truth is Truth.UNKNOWN:
             self.unknown += 1
-            return worst
-        if worst.residual > self.worst:
-            self.worst, self.worst_point = worst.residual, shown
-        if worst.truth is Truth.FALSE:
-            observed = {symbol: value for symbol, value in values.items() if symbol not in point}
-            measured = {str(symbol): _short(value) for symbol, value in observed.items()}
-            self.witness, self.witness_residual = shown | measured, worst.residual
-            self.violated = tuple(name for name, part in parts.items() if part.truth is Truth.FALSE)
-        return worst
+        elif all_of_them.truth is Truth.FALSE:
+            false = tuple(name for name, part in parts.items() if part.truth is Truth.FALSE)
+            self.found = Violation(point, values, false, all_of_them.residual, bits, floats)
+            if self.worst_violation is None or self.found.residual > self.worst_violation.residual:
+                self.worst_violation = self.found
+        elif all_of_them.residual > self.worst:
+            self.worst, self.worst_point = all_of_them.residual, shown
+        return parts
 
     def settle(
         self,
         claims: Mapping[str, sp.Basic],
         point: Point,
-        observe: Callable[[Point, int], Mapping[sp.Symbol, Any]],
+        observe: Observe,
         raises: int = 4,
-    ) -> Judgement:
-        """Judge a point, doubling the working precision up to `raises` times while the balls cannot say."""
+        refine: Observe | None = None,
+    ) -> dict[str, Judgement]:
+        """Judge a point, doubling the working precision up to `raises` times while the balls cannot say.
+
+        More precision does not narrow plain floats: what they leave open, or refute, is asked of `refine` where given.
+        """
         bits, digits = self.bits, self.digits + GUARD_DIGITS
         while True:
             with precision(bits):
-                values = {**point, **observe(point, digits)}
+                observed = observe(point, digits)
+                floats = has_floats(observed)
+                values = {**point, **observed_balls(observed)}
                 parts = self._parts(claims, values)
                 truths = {part.truth for part in parts.values()}
-                if not raises or Truth.UNKNOWN not in truths or Truth.FALSE in truths:
-                    return self._remember(parts, point, values)
+                if floats and refine is not None and truths & {Truth.UNKNOWN, Truth.FALSE}:
+                    observe, refine = refine, None
+                    continue
+                if floats or not raises or Truth.UNKNOWN not in truths or Truth.FALSE in truths:
+                    return self._remember(parts, point, values, bits, floats)
             bits, digits, raises = 2 * bits, 2 * digits, raises - 1
 
     def evidence(
@@ -83,6 +136,7 @@ class Tally:
         agreement: str,
         remedy: str,
         *,
+        statement: Statement,
         domain: str,
         seed: int | None = None,
         series: tuple[Series, ...] = (),
@@ -90,12 +144,20 @@ class Tally:
     ) -> Evidence:
         """The verdict over all points: REFUTED, VACUOUS, UNDECIDED, or CONSISTENT with `agreement` as its summary.
 
-        A refutation speaks only of the clauses that the witness violates. `complete` demands that no point stays open.
+        A refutation speaks only of the clauses that the witness violates, the last violation; the worst
+        residual is that of the worst violation. `complete` demands that no point stays open.
         """
         decided = self.admitted - self.unknown
-        if self.witness is not None:
-            clauses, verdict = self.violated, Verdict.REFUTED
-            summary = f"{clause_text(clauses)}: counterexample with relative residual {self.witness_residual:.3g}"
+        witness = self.found
+        residual = self.worst if self.worst >= 0 else None
+        worst_point = self.worst_point
+        lines: tuple[str, ...] = ()
+        if witness is not None and self.worst_violation is not None:
+            clauses, verdict = witness.clauses, Verdict.REFUTED
+            residual, worst_point = self.worst_violation.residual, self.worst_violation.texts
+            summary = _refutation(witness, residual)
+            with precision(witness.bits):
+                lines = substituted(statement, witness.values, clauses)
         elif self.admitted + self.skipped == 0:
             verdict, summary = Verdict.VACUOUS, "no point satisfied the assumptions"
         elif decided == 0 or (complete and self.unknown):
@@ -107,25 +169,52 @@ class Tally:
             verdict, summary = Verdict.CONSISTENT, agreement
         if verdict is Verdict.CONSISTENT and (self.unknown or self.skipped):
             summary += f"; {self.unknown + self.skipped} more points stayed open"
-        residual = self.witness_residual if self.witness is not None else self.worst if self.worst >= 0 else None
         return Evidence(
             kind=kind,
             clauses=clauses,
             verdict=verdict,
             summary=summary,
             worst_residual=residual,
-            worst_point=self.witness or self.worst_point,
+            worst_point=worst_point,
             points=self.admitted,
             digits=self.digits,
             bits=self.bits,
             seed=seed,
-            witness=self.witness,
+            witness=None if witness is None else witness.texts,
             remedy=remedy if verdict is Verdict.UNDECIDED else None,
             domain=domain,
             axes=self.axes,
             samples=tuple(self.samples),
             series=series,
+            substituted=lines,
         )
+
+
+def _refutation(witness: Violation, worst: float) -> str:
+    summary = f"{clause_text(witness.clauses)}: counterexample with relative residual {witness.residual:.3g}"
+    if worst > witness.residual:
+        summary += f"; the worst one met has {worst:.3g}"
+    return summary + ("; measured by plain floats, not by balls" if witness.floats else "")
+
+
+def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
+    """True when something finite was measured as a plain float."""
+    return any(_is_float(value) for value in observed.values())
+
+
+def observed_balls(observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+    """What was measured, plain floats as balls of relative radius `FLOAT_ERROR` and NumPy's integers as integers."""
+    return {symbol: _honest(value) for symbol, value in observed.items()}
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, Real) and hasattr(value, "hex") and not math.isinf(value)
+
+
+def _honest(value: Any) -> Any:
+    if _is_float(value):
+        return arb(float(value), abs(float(value)) * FLOAT_ERROR)
+    return int(value) if isinstance(value, Integral) else value
 
 
 def _short(value: Any) -> str:

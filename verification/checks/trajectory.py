@@ -16,6 +16,7 @@ from verification.parameters import Parameters, Point
 from verification.statement import Statement
 
 _FEWEST_BITS = 96
+_REMEDY = "tighten the flow's relative_tolerance, or raise its max_steps"
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,40 @@ class Trajectory:
                 if seen.stopped is not StopReason.CONVERGED:
                     tally.skipped += 1
                     continue
-                truths = [tally.judge(claims, point, {**point, **values}).truth for values in seen.snapshots]
-                if Truth.FALSE in truths:
+                if self._judge(tally, claims, point, seen):
                     break
         return tally.evidence(
             self.kind,
             self.clauses,
             f"{self.method}: {clause_text(self.clauses)} hold within the flow's own error estimate",
-            "tighten the flow's relative_tolerance, or raise its max_steps",
+            _REMEDY,
+            statement=statement,
             domain=str(self.domain),
             series=tuple(series[:2]),
         )
+
+    def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
+        """The claims judged on the flow of one point."""
+        bits = max(_FEWEST_BITS, bits_for(self.digits + GUARD_DIGITS))
+        tally = Tally(self.digits, bits)
+        if statement.admits(point) is Truth.TRUE:
+            with precision(bits):
+                seen = self.observe(point)
+                if seen.stopped is StopReason.CONVERGED:
+                    self._judge(tally, statement.claims(self.clauses), point, seen)
+                else:
+                    tally.skipped += 1
+        return tally.evidence(
+            self.kind,
+            self.clauses,
+            "the claim holds on this flow",
+            _REMEDY,
+            statement=statement,
+            domain="one point",
+        )
+
+    @staticmethod
+    def _judge(tally: Tally, claims: Mapping[str, sp.Basic], point: Point, seen: Observation) -> bool:
+        """Judge every snapshot; True when one violates a claim."""
+        parts = [tally.judge(claims, point, values) for values in seen.snapshots]
+        return any(part.truth is Truth.FALSE for found in parts for part in found.values())

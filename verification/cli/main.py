@@ -22,6 +22,8 @@ _COMMANDS = {
     "verify": ("verify", "verify", "Verify statements of the catalogue."),
     "new": ("new", "new", "Write a template for statements of your own."),
     "check": ("verify", "check", "Check the statements of your own file."),
+    "derive": ("derive", "derive", "Derive statements anew and compare with their stored forms."),
+    "replay": ("replay", "replay", "Judge a stored counterexample again."),
     "limit": ("limit", "limit", "Certified singular values of the limit."),
     "trajectory": ("trajectory", "trajectory", "One gradient flow over what is predicted of it."),
     "curves": ("curves", "curves", "Singular values of the limit against the scale."),

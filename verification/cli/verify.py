@@ -16,17 +16,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from numerics.errors import ArgumentError
 from numerics.exact import integer
 from verification.budget import PROFILES, Budget
 from verification.evidence import environment
 from verification.failure import failure_lines
 from verification.files import require_directory, require_writable, whole_file
 from verification.observations import write_observations
+from verification.replay import keep
 from verification.report import write_report
 from verification.statement_file import Library, library
 from verification.verdict import Verdict
 from verification.verify import StatementResult, tasks
 from verification.verify import verify as run
+from verification.witness import stored
 
 _COLOURS = {
     Verdict.PROVED: "green",
@@ -137,11 +140,13 @@ def run_statements(
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "rankproof-hypothesis"))
     begin = time.perf_counter()
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    results = _run_with_progress(statements, file, chosen, budget, workers)
+    command = shlex.join(["rankproof", *click.get_current_context().obj])
+    _warn_of_unreadable(chosen, file)
+    results = _run_with_progress(statements, file, chosen, budget, workers, command)
     results.sort(key=lambda result: chosen.index(result.statement.id))
     failed = [result.statement.id for result in results if result.failed]
     summary: dict[str, Any] = {
-        "command": shlex.join(["rankproof", *click.get_current_context().obj]),
+        "command": command,
         "file": None if file is None else str(file),
         "profile": profile,
         "seed": budget.seed,
@@ -161,7 +166,7 @@ def run_statements(
 
 
 def _run_with_progress(
-    statements: Library, file: Path | None, chosen: tuple[str, ...], budget: Budget, workers: int
+    statements: Library, file: Path | None, chosen: tuple[str, ...], budget: Budget, workers: int, command: str
 ) -> list[StatementResult]:
     """Verdicts as they come: above a progress bar on a terminal, as plain lines otherwise."""
     console = Console(highlight=False, soft_wrap=True)
@@ -171,8 +176,8 @@ def _run_with_progress(
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("", total=total)
         for result in run(chosen, budget, jobs=workers, file=file, progress=lambda _task: progress.advance(bar)):
-            results.append(result)
-            console.print(_line(result))
+            results.append(_kept(result, file, command))
+            console.print(_line(results[-1]))
     counts = ", ".join(
         f"{count} {verdict}" for verdict in Verdict if (count := sum(r.verdict is verdict for r in results))
     )
@@ -181,6 +186,25 @@ def _run_with_progress(
     noun = "statement" if len(results) == 1 else "statements"
     console.print(f"{len(results)} {noun}: {counts}; {refuted} of {mutants} mutants refuted")
     return results
+
+
+def _kept(result: StatementResult, file: Path | None, command: str) -> StatementResult:
+    """The result with its witnesses stored; one that cannot be written costs a warning, not the run."""
+    evidence = []
+    for index, one in enumerate(result.evidence):
+        try:
+            evidence.append(keep(result.statement, index, file, one, command))
+        except ArgumentError as error:
+            click.echo(f"rankproof: the witness is not stored: {error}", err=True)
+            evidence.append(one)
+    return replace(result, evidence=tuple(evidence))
+
+
+def _warn_of_unreadable(chosen: Sequence[str], file: Path | None) -> None:
+    for statement_id in chosen:
+        for path, witness in stored(statement_id, None if file is None else str(file)):
+            if witness is None:
+                click.echo(f"rankproof: {path} is not a witness and is left out", err=True)
 
 
 def _line(result: StatementResult) -> str:

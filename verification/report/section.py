@@ -74,8 +74,8 @@ def _row(one: Evidence) -> dict[str, Any]:
 def _refutation(one: Evidence) -> dict[str, Any]:
     return {
         "evidence": one,
-        "substituted": getattr(one, "substituted", ()),
-        "replay": getattr(one, "replay", None),
+        "substituted": one.substituted,
+        "replay": one.replay,
     }
 
 
