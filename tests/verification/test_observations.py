@@ -201,8 +201,8 @@ def test_a_caught_mutant_is_a_failing_property_that_says_it_is_false_on_purpose(
     assert "relative residual 0.5" in failed[-1]["status_reason"]
     assert failed[-1]["features"]["log10 residual"] == pytest.approx(math.log10(0.5))
     witness = result.mutants[0].evidence[0].witness
-    assert failed[-1]["metadata"]["witness"] == witness
     assert witness is not None
+    assert any(line["metadata"]["witness"] == witness for line in failed)
     assert witness["seen"]
     assert not [line for line in lines if line["type"] == "alert"], "a caught mutant is what was expected"
 
