@@ -72,15 +72,6 @@ def _judge(claim: sp.Basic) -> Callable[[Mapping[sp.Symbol, Any], int], Judgemen
     raise StatementError(f"claim: {claim} is neither an equation, an inequality nor a combination of them")
 
 
-def spread(claim: sp.Basic, values: Mapping[sp.Symbol, Any]) -> float:
-    """How wide the balls of the claim's sides are, relative to their size; heuristic, to choose where to bisect."""
-    total = 0.0
-    for relation in claim.atoms(Relational):
-        difference = _real(compiled(relation.lhs - relation.rhs)(values))
-        total += float(difference.rad()) if difference.is_finite() else math.inf
-    return total
-
-
 def _real(value: Any) -> Any:
     value = ball(value)
     if isinstance(value, acb):

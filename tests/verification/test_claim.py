@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from numerics.balls import precision
 from verification import StatementError
-from verification.claim import Truth, judge, spread
+from verification.claim import Truth, judge
 
 a, b, c = sp.symbols("a b c", real=True)
 T, U, F = Truth.TRUE, Truth.UNKNOWN, Truth.FALSE
@@ -231,9 +231,43 @@ def test_constants_and_claims_that_are_not_relations() -> None:
         truth(sp.Xor(sp.Gt(a, 0), sp.Gt(b, 0)), a=1, b=1)
 
 
-def test_spread_grows_with_the_balls() -> None:
-    claim = sp.And(sp.Lt(a, b), sp.Gt(a * b, 1))
-    with precision(128):
-        narrow, wide = (spread(claim, {a: arb(1, radius), b: arb(2, radius)}) for radius in (1e-9, 1e-3))
-        assert 0 < narrow < wide < 1
-        assert spread(claim, {a: arb(1, math.inf), b: 1}) == math.inf
+x = sp.Symbol("x", positive=True)
+
+
+class TestMargins:
+    """How far a claim is from failing: positive where it holds, negative where it fails, falling towards the bound."""
+
+    def margin(self, claim: sp.Basic, value: str) -> float:
+        with precision(128):
+            return judge(claim, {x: Fraction(value)}, 15).margin
+
+    @pytest.mark.parametrize("claim", [sp.Lt(x, 2), sp.Le(x, 2), sp.Gt(2, x), sp.Not(sp.Ge(x, 2)), sp.Or(x < 1, x < 2)])
+    def test_it_falls_towards_the_bound_and_changes_its_sign_there(self, claim: sp.Basic) -> None:
+        margins = [self.margin(claim, value) for value in ("0.5", "1", "1.5", "1.9", "1.999", "2.001", "2.5", "100")]
+        assert margins == sorted(margins, reverse=True)
+        assert margins[4] > 0 > margins[5]
+        assert margins[4] < 1e-3
+
+    def test_an_equation_has_no_margin_to_spare(self) -> None:
+        assert self.margin(sp.Eq(x, 2), "2") == 0
+        assert self.margin(sp.Eq(x, 2), "1.5") == pytest.approx(-0.25)
+
+    def test_and_is_as_near_as_its_nearest_part_and_implication_holds_where_its_hypothesis_fails(self) -> None:
+        both = sp.And(x < 2, x < 3)
+        assert self.margin(both, "1.9") == self.margin(sp.Lt(x, 2), "1.9")
+        implied = sp.Implies(x > 5, x > 6)
+        assert self.margin(implied, "1") > 0
+        assert self.margin(implied, "7") > 0
+        assert self.margin(implied, "5.5") < 0
+
+    def test_sides_many_decades_apart_are_still_steered(self) -> None:
+        claim = sp.Lt(x, 10**6)
+        margins = [self.margin(claim, value) for value in ("1e-6", "1e-3", "1", "1e3", "1e5")]
+        assert margins == sorted(margins, reverse=True)
+        assert len(set(margins)) == 5
+
+    def test_differences_from_zero_are_measured_by_their_terms(self) -> None:
+        claim = sp.Gt(x - 2, 0, evaluate=False)
+        margins = [self.margin(claim, value) for value in ("1000", "10", "3", "2.1", "2.001", "1.9")]
+        assert margins == sorted(margins, reverse=True)
+        assert margins[-2] > 0 > margins[-1]
