@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import pytest
 import sympy as sp
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_statements import BUDGET, toy
@@ -19,7 +20,7 @@ from verification import Certificate, Evidence, IntegerRange, Parameters, RealRa
 from verification.checks import Quantities
 from verification.claim import Truth, judge
 from verification.coordinates import variable
-from verification.subdivision import Problem, subdivide
+from verification.subdivision import Leaf, Problem, subdivide
 from verification.verify import run_check
 
 x, y = sp.symbols("x y", real=True)
@@ -246,3 +247,26 @@ def test_the_parts_cover_the_box_exactly(boxes: int) -> None:
             assert part.box[1][0] >= Fraction(1, 2)
         if part.state == "proven":
             assert part.box[0][1] * min(part.box[1][1], Fraction(1, 2)) < Fraction(21, 10)
+
+
+def test_a_range_that_only_reaches_zero_neither_proves_a_strict_claim_nor_refutes_a_weak_one() -> None:
+    below, above = (arb(-1), arb(0)), (arb(0), arb(1))
+    weak, strict = (Leaf(sp.Ge(x, 0, evaluate=False), x, kind, False) for kind in (False, True))
+    assert weak.truth(below) is Truth.UNKNOWN
+    assert weak.truth(above) is Truth.TRUE
+    assert strict.truth(below) is Truth.FALSE
+    assert strict.truth(above) is Truth.UNKNOWN
+
+
+def test_a_tight_face_that_an_assumption_leaves_in_part_is_not_certified() -> None:
+    """x y + y > y fails on x = 0 where y >= 3/2, though the middle of that face lies outside the assumption."""
+    box = Parameters((RealRange(x, "0", "1"), RealRange(y, "1", "2")))
+    claim = sp.Gt(x * y + y, y, evaluate=False)
+    for bound in ("3/2", "8/5", "19/10"):
+        statement = toy(
+            claim,
+            Certificate(("claim",), box),
+            parameters=box,
+            assumptions=(sp.Ge(y, sp.Rational(bound)),),
+        )
+        assert run_check(statement, statement.checks[0], BUDGET).verdict is not Verdict.CERTIFIED
