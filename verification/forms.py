@@ -158,9 +158,10 @@ def differences(stored: Form, current: Form, domain: Parameters | None = None, s
             found += _in_section(title, entries, current.sections[title], judge)
         else:
             found.append(Difference(title, Change(Outcome.CHANGED, "is removed")))
-    for title in current.sections:
+    for title, entries in current.sections.items():
         if title not in stored.sections:
-            found.append(Difference(title, Change(Outcome.REWRITTEN, "is added")))
+            weighty = any(entry.kind in _WEIGHTY for entry in entries)
+            found.append(Difference(title, Change(Outcome.CHANGED if weighty else Outcome.REWRITTEN, "is added")))
     return found
 
 

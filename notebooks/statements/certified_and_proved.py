@@ -49,7 +49,7 @@ def stable_rank_bound(bound=1 + (n - 1) * r):
         checks=(
             Symbolic(("bound",), lambda: [proof(bound)]),
             Certificate(("bound",), box.restricted(RealRange(r, "1e-6", "0.999"))),
-            Falsification(("bound",), lambda point, digits: {}, "sampled points"),
+            Falsification(("bound",)),
         ),
         mutants=(
             Mutant("cubed", "1 + (n-1) r^3", lambda: stable_rank_bound(1 + (n - 1) * r**3)),
