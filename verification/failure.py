@@ -2,6 +2,8 @@
 
 from verification.evidence import Evidence
 
+_BOXES = 3  # sub-boxes named on a terminal; JSON and the report name more
+
 
 def failure_lines(one: Evidence) -> list[str]:
     """The verdict with its reason; below it, indented, the witness and what to do next."""
@@ -11,6 +13,7 @@ def failure_lines(one: Evidence) -> list[str]:
     lines += [f"  {line}" for line in one.substituted]
     if one.replay:
         lines.append(f"  replay: {one.replay}")
+    lines += [f"  left: {box}" for box in one.open_boxes[:_BOXES]]
     if one.remedy:
         lines.append(f"  {one.remedy}")
     return lines

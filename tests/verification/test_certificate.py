@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from toy_statements import BUDGET, n, toy, x
 
 from verification import Certificate, Evidence, IntegerRange, Parameters, RealRange, StatementError, Verdict
+from verification.failure import failure_lines
 from verification.verify import run_check
 
 BOX = Parameters((RealRange(x, "0.1", "0.9"),))
@@ -48,6 +49,11 @@ def test_a_tight_inequality_is_undecided_however_large_the_budget() -> None:
         assert found.verdict is Verdict.UNDECIDED
         assert "boxes" in (found.remedy or "")
         assert "left" in found.summary
+        assert found.open_boxes
+        assert all(box.startswith("x in [") for box in found.open_boxes)
+        lines = failure_lines(found)
+        assert f"  left: {found.open_boxes[0]}" in lines
+        assert len(lines) <= 5
 
 
 def test_a_budget_that_is_too_small_is_undecided_and_a_larger_one_decides() -> None:
