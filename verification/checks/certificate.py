@@ -15,6 +15,7 @@ from numerics.exact import shown
 from verification.budget import Budget
 from verification.claim import Truth, judge
 from verification.coordinates import Variable, variable
+from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
@@ -124,6 +125,7 @@ class Certificate:
     def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
         numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
         claims = [claim.subs(numbers) for claim in statement.claims(self.clauses, quantities.values).values()]
+        claims += [one.relation.subs(numbers) for one in self._obligations(statement, quantities)]
         assumptions = [assumption.subs(numbers) for assumption in statement.assumptions]
         variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
         values = {symbol: expression.subs(numbers) for symbol, expression in quantities.values.items()}
@@ -133,6 +135,15 @@ class Certificate:
         ]
         return Problem(claims, assumptions, variables, values, roots)
 
+    def _obligations(self, statement: Statement, quantities: Quantities) -> list[Obligation]:
+        """What must hold on the box so that quantities, roots and definitions are what their symbols declare."""
+        known = {*self.box.symbols, *quantities.values}
+        return [
+            *(one for one in statement.obligations(quantities.values) if one.relation.free_symbols <= known),
+            *obligations(quantities.values),
+            *(found for one in quantities.roots for found in root_obligations(one.symbol, one.low, one.high)),
+        ]
+
     def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
         """The claims judged as balls at one point of the box."""
         chosen = {one.symbol for one in self.box.ranges if isinstance(one, IntegerRange) or one.low == one.high}
@@ -140,6 +151,8 @@ class Certificate:
         quantities = self.quantities(fixed) if self.quantities else Quantities({})
         with precision(_POINT_BITS):
             values = {**point, **_observed(point, quantities)}
+            for one in statement.obligations(quantities.values):
+                one.require(values)
             claims = statement.claims(self.clauses, quantities.values)
             parts = {name: judge(claim, values, 1) for name, claim in claims.items()}
             violated = tuple(name for name, one in parts.items() if one.truth is Truth.FALSE)
@@ -219,7 +232,12 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
         for one in quantities.roots
     ]
     functions = BoxFunctions([value.subs(exact) for value in quantities.values.values()], (), roots)
-    return {symbol: low.union(high) for symbol, (low, high) in zip(quantities.values, functions.at(()), strict=True)}
+    observed = {
+        symbol: low.union(high) for symbol, (low, high) in zip(quantities.values, functions.at(()), strict=True)
+    }
+    for symbol, value in observed.items():
+        require_value(symbol, value)
+    return observed
 
 
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:

@@ -1,7 +1,7 @@
 """Counting what happened at the points of a check: the worst residual, the witness, what stayed open."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +11,7 @@ from flint import arb
 
 from numerics.balls import precision
 from verification.claim import Judgement, Truth, judge, together
+from verification.declaration import Obligation, require_value
 from verification.evidence import Evidence, Sample, Series, clause_text
 from verification.parameters import Point, point_text
 from verification.statement import Statement
@@ -53,11 +54,13 @@ class Tally:
     """Judgements at the points of one check; `evidence` turns them into a verdict.
 
     Plain floats (also NumPy's) that were measured count as balls of relative radius `FLOAT_ERROR`, so that they decide
-    nothing near a bound. Integers, fractions and infinity are exact.
+    nothing near a bound. Integers, fractions and infinity are exact. Raises StatementError for a value that contradicts
+    what its symbol, or a definition, is declared to be (`obligations`).
     """
 
     digits: int
     bits: int
+    obligations: Sequence[Obligation] = ()
     admitted: int = 0
     unknown: int = 0
     skipped: int = 0
@@ -76,6 +79,8 @@ class Tally:
         return self._remember(self._parts(claims, values), point, values, self.bits, has_floats(observed))
 
     def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
+        for one in self.obligations:
+            one.require(values)
         return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
 
     def _remember(
@@ -203,8 +208,14 @@ def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
 
 
 def observed_balls(observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-    """What was measured, plain floats as balls of relative radius `FLOAT_ERROR` and NumPy's integers as integers."""
-    return {symbol: _honest(value) for symbol, value in observed.items()}
+    """What was measured, plain floats as balls of relative radius `FLOAT_ERROR` and NumPy's integers as integers.
+
+    Raises StatementError for a value that is not what its symbol is declared to be.
+    """
+    balls = {symbol: _honest(value) for symbol, value in observed.items()}
+    for symbol, value in balls.items():
+        require_value(symbol, value)
+    return balls
 
 
 def _is_float(value: Any) -> bool:
