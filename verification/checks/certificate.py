@@ -63,7 +63,7 @@ class Certificate:
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """At most `budget.boxes` sub-boxes for each choice of the integers."""
-        box = self.box if budget.whole_boxes or self.part is None else self.part
+        box = self.box_within(budget)
         self._complain(statement)
         proven = outside = 0
         left: list[str] = []
@@ -93,6 +93,7 @@ class Certificate:
             "bits": _BITS,
             "domain": str(box),
             "points": proven + outside,
+            "box": box,
             "boxes": () if largest[1] is None else (largest[1],),
             "rests_on": granted,
         }
@@ -108,6 +109,10 @@ class Certificate:
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
         return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
+
+    def box_within(self, budget: Budget) -> Parameters:
+        """The box that is proven within a budget."""
+        return self.box if budget.whole_boxes or self.part is None else self.part
 
     def _complain(self, statement: Statement) -> None:
         claims = statement.claims(self.clauses).values()
