@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,6 +22,8 @@ from verification.verdict import Verdict
 GUARD_DIGITS = 15
 #: The relative error that a plain float is taken to have; heuristic, about the square root of float64's rounding.
 FLOAT_ERROR = 1e-9
+
+_FLOATS_REMEDY = "return balls, such as flint.arb(value, error), or give refine"
 
 Observe = Callable[[Point, int], Mapping[sp.Symbol, Any]]
 
@@ -54,7 +56,8 @@ class Tally:
     """Judgements at the points of one check; `evidence` turns them into a verdict.
 
     Plain floats (also NumPy's) that were measured count as balls of relative radius `FLOAT_ERROR`, so that they decide
-    nothing near a bound. Integers, fractions and infinity are exact. Raises StatementError for a value that contradicts
+    nothing near a bound; far from it they may agree, and never refute, since nobody answers for their error. Integers,
+    fractions and infinity are exact. Raises StatementError for a value that contradicts
     what its symbol, or a definition, is declared to be (`obligations`).
     """
 
@@ -100,9 +103,11 @@ class Tally:
             self.unknown += 1
         elif all_of_them.truth is Truth.FALSE:
             false = tuple(name for name, part in parts.items() if part.truth is Truth.FALSE)
-            self.found = Violation(point, values, false, all_of_them.residual, bits, floats)
-            if self.worst_violation is None or self.found.residual > self.worst_violation.residual:
-                self.worst_violation = self.found
+            violation = Violation(point, values, false, all_of_them.residual, bits, floats)
+            if self.found is None or self.found.floats or not floats:
+                self.found = violation
+            if self.worst_violation is None or violation.residual > self.worst_violation.residual:
+                self.worst_violation = violation
         elif all_of_them.residual > self.worst:
             self.worst, self.worst_point = all_of_them.residual, shown
         return parts
@@ -117,7 +122,8 @@ class Tally:
     ) -> dict[str, Judgement]:
         """Judge a point, doubling the working precision up to `raises` times while the balls cannot say.
 
-        More precision does not narrow plain floats: what they leave open, or refute, is asked of `refine` where given.
+        More precision does not narrow plain floats: what they leave open, or contradict, is asked of `refine` where
+        given, and is otherwise returned as undecided.
         """
         bits, digits = self.bits, self.digits + GUARD_DIGITS
         while True:
@@ -131,7 +137,8 @@ class Tally:
                     observe, refine = refine, None
                     continue
                 if floats or not raises or Truth.UNKNOWN not in truths or Truth.FALSE in truths:
-                    return self._remember(parts, point, values, bits, floats)
+                    found = self._remember(parts, point, values, bits, floats)
+                    return {name: _suspected(part) for name, part in found.items()} if floats else found
             bits, digits, raises = 2 * bits, 2 * digits, raises - 1
 
     def evidence(
@@ -149,8 +156,8 @@ class Tally:
     ) -> Evidence:
         """The verdict over all points: REFUTED, VACUOUS, UNDECIDED, or CONSISTENT with `agreement` as its summary.
 
-        A refutation speaks only of the clauses that the witness violates, the last violation; the worst
-        residual is that of the worst violation. `complete` demands that no point stays open.
+        A refutation, or the suspicion that plain floats raise, speaks only of the clauses that the last violation
+        violates; the worst residual is that of the worst one. `complete` demands that no point stays open.
         """
         decided = self.admitted - self.unknown
         witness = self.found
@@ -158,9 +165,12 @@ class Tally:
         worst_point = self.worst_point
         lines: tuple[str, ...] = ()
         if witness is not None and self.worst_violation is not None:
-            clauses, verdict = witness.clauses, Verdict.REFUTED
+            clauses = witness.clauses
             residual, worst_point = self.worst_violation.residual, self.worst_violation.texts
-            summary = _refutation(witness, residual)
+            if witness.floats:
+                verdict, summary, remedy = Verdict.UNDECIDED, _suspicion(witness), _FLOATS_REMEDY
+            else:
+                verdict, summary = Verdict.REFUTED, _refutation(witness, residual)
             with precision(witness.bits):
                 lines = substituted(statement, witness.values, clauses)
         elif self.admitted + self.skipped == 0:
@@ -185,7 +195,7 @@ class Tally:
             digits=self.digits,
             bits=self.bits,
             seed=seed,
-            witness=None if witness is None else witness.texts,
+            witness=witness.texts if witness is not None and verdict is Verdict.REFUTED else None,
             remedy=remedy if verdict is Verdict.UNDECIDED else None,
             domain=domain,
             axes=self.axes,
@@ -199,7 +209,17 @@ def _refutation(witness: Violation, worst: float) -> str:
     summary = f"{clause_text(witness.clauses)}: counterexample with relative residual {witness.residual:.3g}"
     if worst > witness.residual:
         summary += f"; the worst one met has {worst:.3g}"
-    return summary + ("; measured by plain floats, not by balls" if witness.floats else "")
+    return summary
+
+
+def _suspected(part: Judgement) -> Judgement:
+    """What plain floats show: a violation is none, but steers like one."""
+    return replace(part, truth=Truth.UNKNOWN) if part.truth is Truth.FALSE else part
+
+
+def _suspicion(violation: Violation) -> str:
+    place = ", ".join(f"{name} = {text}" for name, text in violation.texts.items())
+    return f"{clause_text(violation.clauses)}: plain floats contradict it at {place}, but carry no bound on their error"
 
 
 def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
