@@ -131,3 +131,13 @@ def test_a_derivation_that_raises_is_an_error() -> None:
     statement = toy(CLAIM, Symbolic(("claim",), broken))
     found = run_check(statement, statement.checks[0], BUDGET)
     assert (found.verdict, found.summary) == (Verdict.ERROR, "RecursionError: too deep")
+
+
+def test_a_derivation_that_never_speaks_of_the_claim_proves_nothing() -> None:
+    """1 = 1 once proved everything."""
+    trivial = identity("1 = 1", sp.Integer(1), sp.Integer(1))
+    for steps in ((trivial,), (trivial, nonnegative("a square", u**2))):
+        found = derive(*steps)
+        assert found.verdict is Verdict.ERROR
+        assert "the derivation of claim speaks of none of x, which its claim is about" in found.summary
+    assert derive(trivial, definition("a name", sp.Symbol("g"), x - 1)).verdict is Verdict.PROVED

@@ -70,10 +70,29 @@ class Symbolic:
                 summary=f"SymPy could not reduce: {open_steps[0].text}",
                 remedy="give the step a reduction that fits it",
             )
+        _require_subject(statement, derivations)
         verdict = Verdict.PROVED_FOR_SIZES if sizes else Verdict.PROVED
         where = f"at {len(sizes)} sizes" if sizes else "for symbolic parameters"
         summary = f"{len(checked)} steps reduced by SymPy {where}; {len(rests_on)} arguments shown, not checked"
         return Evidence(**found, verdict=verdict, summary=summary, rests_on=rests_on)
+
+
+def _require_subject(statement: Statement, derivations: Sequence[Derivation]) -> None:
+    """Raise StatementError when no derivation of a claim in the parameters alone speaks of any of them.
+
+    That the steps imply the claim is for a reader to judge; a proof of 1 = 1 is not left to that.
+    """
+    parameters = set(statement.parameters.symbols)
+    for name, claim in statement.claims({name for one in derivations for name in one.clauses}).items():
+        relations = [step.relation for one in derivations if name in one.clauses for step in one.steps]
+        spoken = {str(symbol) for relation in relations if relation is not None for symbol in relation.free_symbols}
+        own = {str(symbol) for symbol in claim.free_symbols}
+        if claim.free_symbols <= parameters and not own & spoken:
+            names = ", ".join(sorted(own))
+            raise StatementError(
+                f"{statement.id}: the derivation of {name} speaks of none of {names}, which its claim is about; "
+                "add the steps that lead to the claim"
+            )
 
 
 def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], float] | None:
