@@ -185,14 +185,16 @@ def depth_derivation(grown: Expr, hypothesis: bool) -> Derivation:
             positive("a > 1 (n = 1 + nu)", (starts[first] - 1).subs(blocks, 1 + more)),
             positive("b < 1", 1 - starts[rest]),
             identity(
-                "w(0) grows with the depth, so w(0) <= w* at depth L + 1 implies it at depth L; with a - 1 = (n-1)/m "
-                "and 1 - b = 1/m",
+                "w(0) at depth L + 1 exceeds w(0) at depth L; with a - 1 = (n-1)/m and 1 - b = 1/m, by",
                 (deeper - entry)
                 .subs(first ** (depth + 1), first**depth * starts[first])
                 .subs(rest ** (depth + 1), rest**depth * starts[rest]),
                 product_scale * (blocks - 1) / m * (first**depth - rest**depth) / (blocks * block_size),
                 lambda difference: sp.expand(sp.powsimp(sp.expand(difference))),
             ),
+            positive("where a^L > 1, since log a^L =", (depth * sp.log(starts[first])).subs(blocks, 1 + more)),
+            positive("and b^L < 1, since -log b^L =", (-depth * sp.log(starts[rest])).subs(m, 1 + spread)),
+            argument("so w(0) <= w* at depth L + 1 implies it at depth L"),
             identity(
                 "Depth L + 1 starts at sigma_1 = p a^(L+1) (times the growth of the scale), where the curve of depth L "
                 "is above (b/a)^L/a: the ratio of that to the start (b/a)^(L+1) is",
@@ -216,10 +218,12 @@ def depth_derivation(grown: Expr, hypothesis: bool) -> Derivation:
                 lambda difference: sp.expand(sp.powsimp(sp.expand(difference))),
             ),
             positive("which is positive", 1 + more * ratio ** (1 + fall)),
-            definition(
-                "Hypothesis: w(0) <= w* at depth L + 1, that is, d w* minus the starting sum is", slack, sp.Symbol("h")
+            definition("Hypothesis: w(0) <= w* at depth L + 1, that is, w* = w(0) + h", value, grown * deeper + slack),
+            nonnegative(
+                "so both limits, where the sum is d w*, lie ahead of their starts: that of depth L + 1 by",
+                sp.expand(blocks * block_size * (grown * deeper + slack))
+                - sp.expand(blocks * block_size * grown * deeper),
             ),
-            nonnegative("so both limits, where the sum is d w*, lie ahead of their starts", slack),
             argument(
                 "If the limit of depth L has sigma_1 >= p a^(L+1): there the deeper sum is smaller, so its limit lies "
                 "further on, where its ratio is smaller still. Otherwise the curve of depth L at its limit is above "

@@ -63,7 +63,7 @@ def monotonicity_derivation(claims: Mapping[str, Expr]) -> Derivation:
     more = sp.Symbol("nu", integer=True, positive=True)
     ratio = sp.Symbol("r", positive=True)
     growth, grown = sp.Symbol("g", positive=True), sp.Symbol("gamma", positive=True)
-    units = {block_size: 1, value: 1}
+    unit = (block_size * value) ** (-1 / exponent)
     # The expressions of the coordinates in y and rho: e^(-zeta-lam) = 1/y and (n-1) r = rho.
     in_y = {sp.exp(-zeta - lam): 1 / y, sp.exp(zeta + lam): y}
 
@@ -82,7 +82,13 @@ def monotonicity_derivation(claims: Mapping[str, Expr]) -> Derivation:
     return Derivation(
         ("scale", "spread"),
         (
-            definition("Units s w* = 1; the coordinate", zeta, sp.log(z)),
+            identity(
+                "With z and D in units of (s w*)^(-1/q) the limit equation loses s and w*: F/(s w*) =",
+                (limit_sum(z * unit, unit * (z + gap) - z * unit) - blocks * block_size * value) / (block_size * value),
+                limit_sum() - blocks,
+                split_powers,
+            ),
+            definition("In these units the coordinate is", zeta, sp.log(z)),
             definition("and the scale", lam, -sp.log(gap)),
             identity(
                 "sigma_2/sigma_1 = ((z + D)/z)^(-q) in them",
@@ -101,9 +107,9 @@ def monotonicity_derivation(claims: Mapping[str, Expr]) -> Derivation:
                 sp.Eq(log_equation(), 0, evaluate=False),
             ),
             identity(
-                "lam in the parameters: e^(-lam) is the gap D of block-limit",
-                sp.exp(-sp.expand_log(log_scale.subs(product_scale, (block_size * alpha) ** depth).subs(units))),
-                initial_gap.subs(units),
+                "lam in the parameters: e^(-lam) is the gap D of block-limit, in its unit",
+                sp.exp(-sp.expand_log(log_scale.subs(product_scale, (block_size * alpha) ** depth))),
+                initial_gap / unit.subs(exponent, limit_exponent),
                 _powers_of_starts,
             ),
             definition("Write", y, sp.exp(zeta + lam)),
@@ -145,7 +151,13 @@ def monotonicity_derivation(claims: Mapping[str, Expr]) -> Derivation:
                 sp.simplify,
             ),
             positive(
-                "0 < g < 1, g = 1/(1 + gamma): with m = 1 + mu, n = 1 + nu and L - 2 = k it is positive",
+                "where 0 < g < 1, since -log g = (m = 1 + mu, L - 2 = k)",
+                (-(depth - 2) * log_start_ratio)
+                .subs(depth, 2 + sp.Symbol("k", integer=True, positive=True))
+                .subs(m, 1 + steps_in),
+            ),
+            positive(
+                "With g = 1/(1 + gamma), m = 1 + mu, n = 1 + nu and L - 2 = k it is positive",
                 sp.simplify(
                     claimed_spread.subs(growth, 1 / (1 + grown))
                     .subs(depth, 2 + sp.Symbol("k", integer=True, positive=True))
