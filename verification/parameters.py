@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numerics.errors import ArgumentError
 from numerics.exact import Exact, exact, shown
 from verification.errors import StatementError
+from verification.requirements import require, require_tuple
 
 _FAR = 7 * 10**40
 
@@ -30,6 +31,9 @@ class IntegerRange:
     high: int
 
     def __post_init__(self) -> None:
+        _require_symbol(self.symbol)
+        for name, bound in (("low", self.low), ("high", self.high)):
+            require(str(self.symbol), name, bound, int, "an integer, such as 2")
         if self.low > self.high:
             raise StatementError(f"{self.symbol}: the range {self.low}..{self.high} is empty; low must not exceed high")
 
@@ -71,6 +75,7 @@ class RealRange:
     infinity: bool = False
 
     def __post_init__(self) -> None:
+        _require_symbol(self.symbol)
         object.__setattr__(self, "low", self._bound("low", self.low, infinity=False))
         object.__setattr__(self, "high", self._bound("high", self.high, infinity=True))
         bounds = f"[{shown(self.low)}, {shown(self.high)}]"
@@ -82,6 +87,9 @@ class RealRange:
             raise StatementError(f"{self.symbol}: {bounds} has no positive number, but the symbol is declared positive")
 
     def _bound(self, name: str, bound: object, *, infinity: bool) -> Exact:
+        if isinstance(bound, float) and math.isfinite(bound):
+            text = repr(float(bound))
+            raise StatementError(f'{self.symbol}: {name} is the float {text}; write it exactly, as "{text}"')
         try:
             return exact(name, bound, infinity=infinity)
         except ArgumentError as error:
@@ -167,6 +175,10 @@ class RealRange:
         return f"{self.symbol} in {left}{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
 
 
+def _require_symbol(symbol: object) -> None:
+    require("range", "its symbol", symbol, sp.Symbol, "a SymPy symbol, such as sp.Symbol('x', positive=True)")
+
+
 def _integers(low: int, high: int) -> st.SearchStrategy[int]:
     """Integers low..high, shrinking towards low.
 
@@ -186,6 +198,7 @@ class Parameters:
     ranges: tuple[Range, ...]
 
     def __post_init__(self) -> None:
+        require_tuple("parameters", "ranges", self.ranges, Range, "IntegerRange or RealRange")
         symbols = [one.symbol for one in self.ranges]
         if not symbols:
             raise StatementError("parameters: none declared; declare at least one range")

@@ -15,7 +15,7 @@ from verification.budget import Budget
 from verification.evidence import Evidence
 from verification.replay import replay_stored
 from verification.statement import Check, Statement
-from verification.statement_file import library, line_of
+from verification.statement_file import library, line_of, line_of_check
 from verification.verdict import Verdict, combine
 
 
@@ -104,7 +104,7 @@ def run_check(statement: Statement, check: Check, budget: Budget, file: Path | N
     except MissingExtra as error:
         evidence = Evidence(check.kind, check.clauses, Verdict.UNDECIDED, str(error), remedy=error.remedy)
     except (Exception, SystemExit) as error:  # a check may fail in any way; the run must say so and go on
-        line = None if file is None else line_of(error, file)
+        line = None if file is None else line_of(error, file) or line_of_check(check, file)
         where = "" if line is None else f"{file}:{line}: "
         evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{where}{type(error).__name__}: {error}")
     return replace(evidence, seconds=time.perf_counter() - begin)
@@ -113,7 +113,7 @@ def run_check(statement: Statement, check: Check, budget: Budget, file: Path | N
 def run_mutant(statement: Statement, index: int, budget: Budget, file: Path | None = None) -> MutantResult:
     """The checks of a mutant, stopping at the first that refutes it."""
     mutant = statement.mutants[index]
-    variant = mutant.build()
+    variant = statement.variant(mutant)
     evidence: list[Evidence] = []
     for number, check in enumerate(variant.checks):
         evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number)), file))

@@ -33,7 +33,7 @@ def build(id, bound, *checks, mutants=()):
 TRUE = "def true():\n    return build('true', 11)\n"
 FALSE = "def false():\n    return build('false', 5)\n"
 UNSOUND = "def unsound():\n    return build('unsound', 5, Symbolic(('claim',), lambda: careless(5)))\n"
-SURVIVOR = "def survivor():\n    return build('survivor', 11, mutants=(Mutant('same', 'no change', true),))\n"
+SURVIVOR = "def survivor():\n    return build('survivor', 11, mutants=(Mutant('same', 'no change', survivor),))\n"
 
 
 def run(*arguments: object) -> Any:

@@ -52,7 +52,7 @@ def _derivations(result: StatementResult) -> list[Derivation]:
         derivation
         for check, evidence in pairs
         if isinstance(check, Symbolic) and not evidence.sizes
-        for derivation in check.derive()
+        for derivation in check.derivations()
     ]
 
 
