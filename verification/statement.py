@@ -241,9 +241,9 @@ class Statement:
             raise StatementError(f"the function returns {kind}, not a Statement")
         if variant.id != self.id:
             raise StatementError(f"{variant.id} is another statement, not a variant of {self.id}; keep the id")
-        if variant.clause_names != self.clause_names:
-            theirs, ours = list(variant.clause_names), list(self.clause_names)
-            raise StatementError(f"the variant's clauses {theirs} are not those of {self.id}, {ours}")
+        foreign = [name for name in variant.clause_names if name not in self.clause_names]
+        if foreign:
+            raise StatementError(f"the variant's clauses {foreign} are not among those of {self.id}")
         return variant
 
     @staticmethod

@@ -62,6 +62,11 @@ class StatementResult:
         return self.verdict.failed or not all(mutant.refuted for mutant in self.mutants)
 
     @property
+    def undecided(self) -> bool:
+        """True when some check could not decide, whatever the others found."""
+        return any(one.verdict is Verdict.UNDECIDED for one in self.evidence)
+
+    @property
     def seconds(self) -> float:
         """Processor seconds of the checks, mutants included."""
         return sum(one.seconds for one in self.evidence) + sum(
@@ -98,9 +103,14 @@ def tasks(statement: Statement, file: Path | None = None) -> list[Task]:
 
 def run_check(statement: Statement, check: Check, budget: Budget, file: Path | None = None) -> Evidence:
     """One check, timed; an exception inside it becomes evidence of verdict ERROR, which names its line of the file."""
+    return attempted(check, file, lambda: check.run(statement, budget))
+
+
+def attempted(check: Check, file: Path | None, judge: Callable[[], Evidence]) -> Evidence:
+    """What `judge`, which asks a check of a file, finds; timed, and an exception becomes evidence of verdict ERROR."""
     begin = time.perf_counter()
     try:
-        evidence = check.run(statement, budget)
+        evidence = judge()
     except MissingExtra as error:
         evidence = Evidence(check.kind, check.clauses, Verdict.UNDECIDED, str(error), remedy=error.remedy)
     except (Exception, SystemExit) as error:  # a check may fail in any way; the run must say so and go on
@@ -131,9 +141,13 @@ def perform(task: Task, budget: Budget) -> Evidence | MutantResult:
     if task.check is None:
         raise ValueError("task: neither a check nor a mutant is not a task; name one of them")
     budget = budget.for_task(statement.id, str(task.check))
-    found, replayed = replay_stored(statement, task.check, task.file, budget)
-    evidence = found or run_check(statement, statement.checks[task.check], budget, task.file)
-    return replace(evidence, replayed=replayed)
+    place, check = task.check, statement.checks[task.check]
+
+    def judge() -> Evidence:
+        found, replayed = replay_stored(statement, place, task.file, budget)
+        return replace(found or check.run(statement, budget), replayed=replayed)
+
+    return attempted(check, task.file, judge)
 
 
 def verify(

@@ -73,6 +73,22 @@ def test_verdicts_alarms_and_exit_codes_are_those_of_verify(
     assert document["run"]["command"].startswith(f"rankproof check {path}")
 
 
+def test_strict_makes_an_undecided_check_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = "identity('x', x, x + sp.Symbol('hidden', positive=True), reduce=lambda residual: sp.nan)"
+    derived = f"Symbolic(('claim',), lambda: [Derivation(('claim',), ({step},))])"
+    open_one = f"def undecided():\n    return build('undecided', 11, {derived})\n"
+    path = written(tmp_path, f"{TRUE}{open_one}STATEMENTS = (true, undecided)\n")
+    command = ["check", path, "--jobs", 1, "--json", tmp_path / "all.json"]
+    assert run(*command) == 0
+    assert json.loads((tmp_path / "all.json").read_text())["run"]["ok"]
+    assert run(*command, "--strict") == 1
+    found = json.loads((tmp_path / "all.json").read_text())["run"]
+    assert (found["ok"], found["failed"], found["strict"]) == (False, ["undecided"], True)
+    assert run("check", path, "true", "--jobs", 1, "--strict") == 0
+    # Another check covers the clause, and still something was not decided.
+    assert "CONSISTENT        undecided" in capsys.readouterr().out
+
+
 def test_ids_choose_and_the_seed_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, f"{TRUE}{FALSE}STATEMENTS = (true, false)\n")
     assert run("check", path, "true", "--jobs", 1, "--seed", 5, "--json", tmp_path / "five.json") == 0

@@ -102,9 +102,11 @@ def test_a_mutant_may_drop_a_term_but_is_the_same_statement() -> None:
     statement = toy(sp.Gt(x, n - 2), CHECK, parameters=wide)
     dropped = toy(sp.Gt(x, 2), CHECK, parameters=wide)
     assert statement.variant(Mutant("dropped", "2 in the place of n - 2", lambda: dropped)) is dropped
+    two = toy({"claim": TRUE, "word": None}, CHECK, WORDS)
+    assert two.variant(Mutant("one", "one clause of two", lambda: dropped)) is dropped
     for variant, words in (
         (toy(TRUE, CHECK, id="other"), "other is another statement, not a variant of toy; keep the id"),
-        (toy({"word": TRUE}, Falsification(("word",))), r"the variant's clauses \['word'\] are not those of toy"),
+        (toy({"word": TRUE}, Falsification(("word",))), r"the variant's clauses \['word'\] are not among those of toy"),
         (None, "the function returns nothing, not a Statement"),
     ):
         with pytest.raises(StatementError, match=words):
