@@ -222,3 +222,15 @@ def test_what_a_function_of_the_file_returns_is_an_error_at_its_line(
     for word in words:
         assert word in evidence.summary
     assert "\n" not in evidence.summary
+
+
+def test_what_is_said_to_be_supported_is_accepted_by_balls_and_intervals_and_documented(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "statements.md").read_text()
+    functions = SUPPORTED.partition("**, ")[2].split(", ")
+    assert len(functions) == 10
+    for function in functions:
+        assert f"`sp.{function}`" in text
+        claim = f"sp.Gt(sp.{function}({'x / 3, ' if function[0] == 'M' else ''}x), -sp.pi - sp.E, evaluate=False)"
+        checks = "checks=(CHECK, Certificate(('claim',), DOMAIN))"
+        path = written(tmp_path, f"{HEAD}{MINE}build({claim}, {checks})\nSTATEMENTS = (mine,)\n")
+        assert load(path).ids() == ("mine",)
