@@ -76,6 +76,7 @@ class RealRange:
 
     def __post_init__(self) -> None:
         _require_symbol(self.symbol)
+        require(str(self.symbol), "infinity", self.infinity, bool, "True or False")
         object.__setattr__(self, "low", self._bound("low", self.low, infinity=False))
         object.__setattr__(self, "high", self._bound("high", self.high, infinity=True))
         bounds = f"[{shown(self.low)}, {shown(self.high)}]"

@@ -154,6 +154,9 @@ class Statement:
         if not names or len(set(names)) != len(names):
             raise StatementError(f"{self.id}: clauses {names} are not at least one with different names")
         declared = set(self.parameters.symbols) | set(self.observables or {})
+        both = set(self.parameters.symbols) & set(self.observables or {})
+        if both:
+            raise StatementError(f"{self.id}: {listed(both)} declared twice, by a range and as an observable")
         for name in names:
             undeclared = self._undeclared(self._symbols([self.claim(name)]), declared)
             if undeclared:

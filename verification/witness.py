@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,10 @@ class Witness:
     command: str
 
     def name(self) -> str:
-        """The file's name: the same for the same point of the same check."""
-        key = json.dumps([self.statement, self.check, self.kind, sorted(self.point.items())])
+        """The file's name: the same for the same point of the same check of the same file."""
+        key = json.dumps(
+            [self.statement, self.check, self.kind, sorted(self.point.items()), *filter(None, [self.file])]
+        )
         return f"{self.kind}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
@@ -68,23 +70,25 @@ def database() -> Path:
 
 def store(witness: Witness) -> Path:
     """Write a witness into the database, whole or not at all, and return its path."""
-    path = database() / "witnesses" / witness.statement / witness.name()
+    folder = database() / "witnesses" / witness.statement
+    witness = replace(witness, file=_relative(witness.file, folder))
+    path = folder / witness.name()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(VARIABLE, database(), f"a directory that can be written ({error.strerror})") from None
     with whole_file("WITNESS", path) as temporary:
-        temporary.write_text(json.dumps(asdict(witness) | {"file": _relative(witness.file, path)}, indent=1) + "\n")
+        temporary.write_text(json.dumps(asdict(witness), indent=1) + "\n")
     return path
 
 
-def _relative(file: str | None, path: Path) -> str | None:
+def _relative(file: str | None, folder: Path) -> str | None:
     """A user's file as seen from the folder of the witness; absolute where no relative path leads there."""
     if file is None:
         return None
     target = Path(file).resolve()
     try:
-        return Path(os.path.relpath(target, path.parent.resolve())).as_posix()
+        return Path(os.path.relpath(target, folder.resolve())).as_posix()
     except ValueError:  # another drive
         return str(target)
 

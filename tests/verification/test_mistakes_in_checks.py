@@ -44,6 +44,12 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ['x: high is the float 1e+300; write it exactly, as "1e+300"'],
     ),
     "nan": ("RealRange(x, '1', float('nan'))", ["x: high: nan is not"]),
+    "a word for infinity": ("RealRange(x, '1', 'inf', 'yes')", ["x: infinity is 'yes', not True or False"]),
+    "an observable that is a parameter": (
+        "build(observables={x: 'words'})",
+        ["mine: x is declared twice, by a range and as an observable"],
+    ),
+    "no clauses": ("Falsification(())", ["falsification check: clauses is (), which names none; name at least one"]),
     "an undefined function": (
         "Clause('c', 'w', sp.Gt(sp.Function('f')(x), 1))",
         ["clause c: balls cannot evaluate f(x)", SUPPORTED],
@@ -189,6 +195,14 @@ AT_RUN_TIME: dict[str, tuple[str, list[str]]] = {
         "Symbolic(('claim',), lambda: [Derivation(('other',), (STEP,))])  # HERE",
         ["symbolic check: derivations speak of ['other'], not of its clauses ['claim']"],
     ),
+    "nothing measured": (
+        "Falsification(('claim',), lambda point, digits: None)  # HERE",
+        ["what observe returns is None, not a mapping from observables to values"],
+    ),
+    "an observable that is not measured": (
+        "Evaluation(('claim',), lambda point, digits: {})  # HERE",
+        ["nothing was measured for seen; return a value for each observable"],
+    ),
     "quantities of another type": (
         "Certificate(('claim',), DOMAIN, lambda integers: {seen: x})  # HERE",
         ["certificate check: what quantities returns is {seen: x}, not Quantities({symbol: expression, ...})"],
@@ -212,7 +226,8 @@ AT_RUN_TIME: dict[str, tuple[str, list[str]]] = {
 def test_what_a_function_of_the_file_returns_is_an_error_at_its_line(
     check: str, words: list[str], tmp_path: Path
 ) -> None:
-    text = f"{HEAD}{MORE}WRONG = {check}\n{MINE}build(checks=(WRONG, CHECK))\nSTATEMENTS = (mine,)\n"
+    build = "build(sp.Gt(x + seen, 0), observables={seen: 'words'}, checks=(WRONG, CHECK))"
+    text = f"{HEAD}{MORE}WRONG = {check}\n{MINE}{build}\nSTATEMENTS = (mine,)\n"
     path = written(tmp_path, text)
     (at,) = [number for number, line in enumerate(text.splitlines(), 1) if "# HERE" in line]
     evidence = perform(Task("mine", check=0, file=path), BUDGET)

@@ -91,6 +91,14 @@ def test_the_users_file_is_stored_as_seen_from_the_witness_and_moves_along_with_
     moved.rename(tmp_path)
 
 
+def test_the_same_point_of_two_files_is_two_witnesses(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("mine.py", "yours.py")]
+    paths = {store(replace(example(), file=file)) for file in (*files, *files, None)}
+    assert len(paths) == 3
+    for file in files:
+        assert [witness.file for _, witness in stored("toy", file) if witness] == [file]
+
+
 def test_values_are_exact_and_the_file_is_read_back_as_it_was() -> None:
     third = replace(example(), point={"x": "10/3"})
     path = store(third)

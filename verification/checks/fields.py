@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from verification.errors import StatementError
 from verification.parameters import Parameters
 from verification.requirements import require, require_function, require_tuple
 from verification.statement import Check
@@ -17,6 +18,8 @@ def require_check(check: Check) -> None:
     """Clauses, and where the check has them `method` and `domain`, are of their types."""
     owner = owner_of(check)
     require_tuple(owner, "clauses", check.clauses, str, "names of clauses")
+    if not check.clauses:
+        raise StatementError(f"{owner}: clauses is (), which names none; name at least one")
     require(owner, "method", getattr(check, "method", ""), str, "words that say how it is measured")
     require(owner, "domain", getattr(check, "domain", None), Parameters | None, "Parameters((range, ...))")
 
