@@ -4,10 +4,11 @@ All values are exact: integers, fractions with short decimal expansions, or infi
 """
 
 import math
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, SupportsIndex
 
 import sympy as sp
 from hypothesis import strategies as st
@@ -32,8 +33,10 @@ class IntegerRange:
 
     def __post_init__(self) -> None:
         _require_symbol(self.symbol)
-        for name, bound in (("low", self.low), ("high", self.high)):
-            require(str(self.symbol), name, bound, int, "an integer, such as 2")
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            require(str(self.symbol), name, bound, SupportsIndex, "an integer, such as 2")
+            object.__setattr__(self, name, operator.index(bound))
         if self.low > self.high:
             raise StatementError(f"{self.symbol}: the range {self.low}..{self.high} is empty; low must not exceed high")
 

@@ -5,7 +5,7 @@
 
 import inspect
 from types import UnionType
-from typing import Any
+from typing import Any, SupportsIndex
 
 import sympy as sp
 from sympy.core.relational import Relational
@@ -24,7 +24,7 @@ SUPPORTED = f"rationals, symbols, pi, E, + - * / **, {_FUNCTIONS}"
 
 def require(owner: str, name: str, value: object, kind: type | UnionType, right: str) -> None:
     """`value` is of a kind; `right` says in words what it must be."""
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind in (int, SupportsIndex)):
         raise StatementError(f"{owner}: {name} is {brief(value)}, not {right}")
 
 

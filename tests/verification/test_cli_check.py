@@ -111,6 +111,22 @@ def test_report_and_observations_are_written(tmp_path: Path, capsys: pytest.Capt
     assert {line["status"] for line in lines if line["type"] == "test_case"} == {"passed", "failed"}
 
 
+@pytest.mark.parametrize("derived", ["1 / 0", "None"])
+def test_a_derivation_that_fails_names_its_line_and_the_report_is_written(
+    derived: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = f"def broken():\n    return build('broken', 11, Symbolic(('claim',), lambda: {derived}))\n"
+    path = written(tmp_path, f"{broken}STATEMENTS = (broken,)\n")
+    where = f"{path}:{len(HEAD.splitlines()) + 2}: "
+    assert run("check", path, "--jobs", 1, "--report", tmp_path / "page") == 1
+    printed = capsys.readouterr()
+    assert f"symbolic: ERROR: {where}" in printed.out
+    assert printed.err == ""
+    assert where.split("/")[-1] in (tmp_path / "page" / "index.html").read_text()
+    assert run("show", "broken", "--file", path) == 2
+    assert capsys.readouterr().err.startswith(f"rankproof: {where}")
+
+
 def test_processes_load_the_file_themselves_and_find_the_same(tmp_path: Path) -> None:
     """The installed command, in another process than this one, with two workers and with one."""
     path = written(tmp_path, f"{TRUE}{FALSE}{UNSOUND}STATEMENTS = (true, false, unsound)\n")

@@ -163,8 +163,9 @@ def test_a_wrong_argument_is_refused_at_its_line(line: str, words: list[str], tm
     assert "\n" not in message
 
 
-def test_infinity_is_a_legal_bound_and_callables_of_c_are_believed(tmp_path: Path) -> None:
-    good = "WIDE = RealRange(x, '1', float('inf'))\nBELIEVED = Falsification(('claim',), dict.fromkeys)\n"
+def test_infinity_and_integers_of_sympy_are_legal_bounds_and_callables_of_c_are_believed(tmp_path: Path) -> None:
+    good = "COUNT = IntegerRange(x, sp.Integer(1), 2)\nWIDE = RealRange(x, '1', float('inf'))\n"
+    good += "BELIEVED = Falsification(('claim',), dict.fromkeys)\n"
     assert load(written(tmp_path, f"{HEAD}{good}{END}")).ids() == ("mine",)
 
 
