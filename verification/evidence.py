@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from numerics.curves import versions
+from verification.parameters import Parameters
 from verification.verdict import Verdict
 
 
@@ -57,7 +58,7 @@ class Evidence:
     worst_residual: the largest relative residual met (None where there is none), at `worst_point`; points: how many
     points were judged; digits: proven by the comparison; bits: working precision; witness: a counterexample;
     remedy: which knob to turn when undecided; axes and samples: every judged point, for pictures and records;
-    boxes: pictures of a certificate's sub-boxes; open_boxes: some of those that an undecided one has left;
+    box: where a certificate holds; boxes: pictures of its sub-boxes; open_boxes: some that an undecided one has left;
     substituted: assumptions and claims with the witness's values; replayed: stored witnesses that were judged first;
     replay: the command that judges the stored witness again.
     """
@@ -81,6 +82,7 @@ class Evidence:
     axes: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     series: tuple[Series, ...] = ()
+    box: Parameters | None = None
     boxes: tuple[BoxMap, ...] = ()
     open_boxes: tuple[str, ...] = ()
     substituted: tuple[str, ...] = ()

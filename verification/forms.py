@@ -47,6 +47,10 @@ class Form:
     statement: str
     sections: dict[str, tuple[Entry, ...]]
 
+    def __reduce__(self) -> tuple[Callable[[str], "Form"], tuple[str]]:
+        """Between processes a form travels as its text: unpickling would evaluate what was left unevaluated."""
+        return form_from, (text_of(self),)
+
 
 @dataclass(frozen=True)
 class Difference:

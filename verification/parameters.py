@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from numerics.errors import ArgumentError
 from numerics.exact import Exact, exact, shown
+from verification.declaration import require_integers, require_reals
 from verification.errors import StatementError
 from verification.requirements import require, require_tuple
 
@@ -25,7 +26,7 @@ Point = dict[sp.Symbol, Any]  # int | Fraction | infinity
 
 @dataclass(frozen=True)
 class IntegerRange:
-    """Integers low..high."""
+    """Integers low..high. Raises StatementError when empty, or when the symbol is declared to be something else."""
 
     symbol: sp.Symbol
     low: int
@@ -39,6 +40,7 @@ class IntegerRange:
             object.__setattr__(self, name, operator.index(bound))
         if self.low > self.high:
             raise StatementError(f"{self.symbol}: the range {self.low}..{self.high} is empty; low must not exceed high")
+        require_integers(self.symbol, self.low, self.high)
 
     def strategy(self) -> st.SearchStrategy[int]:
         """Uniform, shrinking towards low."""
@@ -69,7 +71,8 @@ class RealRange:
     A range of positive numbers is drawn with three significant digits on a logarithmic scale; one that reaches 0 or
     below with a thousand even steps. high = oo makes it half-infinite (draws stop at `horizon`); `infinity` adds the
     value oo itself. The end 0 belongs to the range of a positive symbol only as its closure: it is never drawn, and a
-    certificate includes it. Bounds are exact.
+    certificate includes it. Bounds are exact. Raises StatementError when empty, or when the symbol is declared to be
+    something else than every number of the range.
     """
 
     symbol: sp.Symbol
@@ -85,10 +88,7 @@ class RealRange:
         bounds = f"[{shown(self.low)}, {shown(self.high)}]"
         if not self.low <= self.high:
             raise StatementError(f"{self.symbol}: {bounds} is empty; low must not exceed high")
-        if self.low < 0 and self.symbol.is_nonnegative:
-            raise StatementError(f"{self.symbol}: {bounds} has negative numbers, but the symbol is declared without")
-        if self.high == 0 and self.symbol.is_positive:
-            raise StatementError(f"{self.symbol}: {bounds} has no positive number, but the symbol is declared positive")
+        require_reals(self.symbol, self.low, self.high if isinstance(self.high, Fraction) else None)
 
     def _bound(self, name: str, bound: object, *, infinity: bool) -> Exact:
         if isinstance(bound, float) and math.isfinite(bound):

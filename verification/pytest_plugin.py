@@ -22,6 +22,8 @@ import pytest
 # Everything else of rankproof is imported when a run asks for it.
 if TYPE_CHECKING:
     from verification.budget import Budget
+    from verification.evidence import Evidence
+    from verification.statement import Statement
     from verification.verdict import Verdict
     from verification.verify import Task
 
@@ -210,9 +212,28 @@ def _record(task: "Task", outcome: Any) -> dict[str, Any]:
     return {
         "statement": task.statement,
         "file": None if task.file is None else str(task.file),
+        "check": task.check,
         "clauses": list(outcome.clauses),
         "verdict": str(outcome.verdict),
+        "witness": outcome.witness,
     }
+
+
+def _evidence(record: dict[str, Any], statement: "Statement", budget: "Budget") -> "Evidence":
+    """As much of a check's evidence as its record tells."""
+    from verification.checks import Certificate
+    from verification.evidence import Evidence
+    from verification.verdict import Verdict
+
+    check = statement.checks[record["check"]]
+    return Evidence(
+        check.kind,
+        tuple(record["clauses"]),
+        Verdict(record["verdict"]),
+        summary="",
+        witness=record["witness"],
+        box=check.box_within(budget) if isinstance(check, Certificate) else None,
+    )
 
 
 class Verdicts:
@@ -220,17 +241,15 @@ class Verdicts:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.found: dict[tuple[str | None, str], list[tuple[list[str], Verdict]]] = {}
+        self.found: dict[tuple[str | None, str], list[dict[str, Any]]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember the verdict of a check; called where the run is reported, for every process."""
-        from verification.verdict import Verdict
-
+        """Remember the outcome of a check; called where the run is reported, for every process."""
         if report.when == "call":
             for name, record in report.user_properties:
                 if name == _PROPERTY and isinstance(record, dict):
                     key = (record["file"], record["statement"])
-                    self.found.setdefault(key, []).append((record["clauses"], Verdict(record["verdict"])))
+                    self.found.setdefault(key, []).append(record)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -253,10 +272,12 @@ class Verdicts:
 
     def _combined(self) -> Iterator[tuple[str, "Verdict", int, int]]:
         """(name, verdict of the checks that ran, their number, number of all checks) of each statement."""
+        from verification.coverage import verdict_of
         from verification.statement_file import library
-        from verification.verdict import combine
 
-        for (file, statement_id), evidence in self.found.items():
+        budget = self.config.stash[_BUDGET]
+        for (file, statement_id), records in self.found.items():
             statement = library(None if file is None else Path(file)).statement(statement_id)
+            evidence = [_evidence(record, statement, budget) for record in records]
             name = statement_id if file is None else f"{os.path.relpath(file, self.config.rootpath)} {statement_id}"
-            yield name, combine(statement.clause_names, evidence), len(evidence), len(statement.checks)
+            yield name, verdict_of(statement, evidence), len(evidence), len(statement.checks)

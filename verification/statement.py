@@ -12,6 +12,7 @@ from sympy.logic import boolalg
 from numerics.balls import precision
 from verification.budget import Budget
 from verification.claim import Judgement, Truth, judge, together
+from verification.declaration import Obligation, obligations
 from verification.errors import ClauseError, StatementError
 from verification.evidence import Evidence
 from verification.parameters import Parameters, Point
@@ -73,6 +74,11 @@ class Clause:
         require(f"clause {self.name}", "its text", self.text, str, "a string")
         if self.claim is not None:
             require_relation(f"clause {self.name}", self.claim)
+            if isinstance(self.claim, boolalg.BooleanAtom):
+                raise StatementError(
+                    f"clause {self.name}: SymPy makes it {self.claim} from its symbols' assumptions alone, so that "
+                    "nothing is left to judge; declare the symbols with fewer assumptions"
+                )
 
 
 class Check(Protocol):
@@ -187,6 +193,7 @@ class Statement:
             raise StatementError(f"{self.id}: no check speaks of {sorted(set(names) - covered)}")
         if len({mutant.id for mutant in self.mutants}) != len(self.mutants):
             raise StatementError(f"{self.id}: mutants {[mutant.id for mutant in self.mutants]} have one id twice")
+        self.obligations()
         if not self._has_witness():
             raise StatementError(f"{self.id}: no point of the domain satisfies the assumptions; widen a range")
 
@@ -232,9 +239,7 @@ class Statement:
         """
         unused = set(self.parameters.symbols) - self._symbols((*map(self.claim, self.clause_names), *self.assumptions))
         if unused and not self.observables:
-            decided = any(isinstance(clause.claim, boolalg.BooleanAtom) for clause in self.clauses)
-            hint = "; SymPy has decided a claim from the assumptions of its symbols alone" if decided else ""
-            raise StatementError(f"{self.id}: {listed(unused)} declared but not used; remove what is not needed{hint}")
+            raise StatementError(f"{self.id}: {listed(unused)} declared but not used; remove what is not needed")
 
     def variant(self, mutant: Mutant) -> "Statement":
         """The false variant that a mutant builds; raises StatementError when that is another statement."""
@@ -267,6 +272,16 @@ class Statement:
     def claims(self, names: Iterable[str], kept: Collection[sp.Symbol] = ()) -> dict[str, sp.Basic]:
         """The relations of several clauses by name, without those that have none."""
         return {name: claim for name in names if (claim := self.claim(name, kept)) is not None}
+
+    def obligations(self, kept: Collection[sp.Symbol] = ()) -> list[Obligation]:
+        """What must hold of the definitions, except those `kept`, so that they are what their symbols declare."""
+        definitions = {symbol: one for symbol, one in (self.definitions or {}).items() if symbol not in kept}
+        values = {}
+        for symbol, expression in definitions.items():
+            for other, inner in definitions.items():
+                expression = expression.subs(other, inner)
+            values[symbol] = expression
+        return obligations(values)
 
     def admits(self, point: Point) -> Truth:
         """Whether the assumptions hold at a point."""

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from numerics.errors import MissingExtra
 from verification.budget import Budget
+from verification.coverage import verdict_of
 from verification.evidence import Evidence
 from verification.replay import replay_stored
 from verification.statement import Check, Statement
 from verification.statement_file import library, line_of, line_of_check
-from verification.verdict import Verdict, combine
+from verification.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def run_mutant(statement: Statement, index: int, budget: Budget, file: Path | No
         evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number)), file))
         if evidence[-1].verdict is Verdict.REFUTED:
             break
-    verdict = combine(variant.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    verdict = verdict_of(variant, evidence)
     return MutantResult(mutant.id, mutant.text, verdict, tuple(evidence))
 
 
@@ -210,5 +211,5 @@ def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult], fil
     outcomes = [done[task] for task in tasks(statement, file)]
     evidence = tuple(one for one in outcomes if isinstance(one, Evidence))
     mutants = tuple(one for one in outcomes if isinstance(one, MutantResult))
-    verdict = combine(statement.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    verdict = verdict_of(statement, evidence)
     return StatementResult(statement, verdict, evidence, mutants)

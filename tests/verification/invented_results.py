@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verification import Evidence, Statement, Verdict, catalogue
+from verification.coverage import verdict_of
 from verification.evidence import BoxMap, Sample
 from verification.parameters import point_text
 from verification.report import write_report
-from verification.verdict import combine
 from verification.verify import MutantResult, StatementResult
 
 BOX = BoxMap(
@@ -63,7 +63,7 @@ def invented(statement: Statement, verdict: Verdict = Verdict.CONSISTENT) -> Sta
         )
         for mutant in statement.mutants
     )
-    combined = combine(statement.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    combined = verdict_of(statement, evidence)
     return StatementResult(statement, combined, tuple(evidence), mutants)
 
 

@@ -156,7 +156,7 @@ def test_the_largest_scales_are_those_that_are_found(layers: int) -> None:
     next_one = stated + Fraction(1, 10_000 if stated < Fraction(1, 10) else 1_000)
     statement = replace(block_monotonicity.block_stable_rank(), assumptions=())
     for scale, verdict in ((stated, Verdict.CERTIFIED), (next_one, Verdict.REFUTED)):
-        box = block_monotonicity.stable_rank_box(layers, scale)
+        box = block_monotonicity.stable_rank_box((layers, layers), scale)
         check = Certificate(("nearly-one",), box, block_monotonicity._stable_rank_on_boxes)
         found = run_check(statement, check, QUICK)
         assert found.verdict is verdict, found.summary

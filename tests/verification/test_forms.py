@@ -1,5 +1,6 @@
 """Stored forms: what was stored reads back exactly, and the catalogue still means what it meant."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_the_catalogue_means_what_is_stored(statement_id: str) -> None:
     assert stored is not None, f"store it with: rankproof derive --write {statement_id}"
     changed = [str(one) for one in differences(stored, current, statement.parameters) if not one.change.harmless]
     assert not changed
+
+
+def test_a_form_crosses_processes_unevaluated() -> None:
+    """`derive --write` once stored "true" for signs that a pickle had evaluated."""
+    statement = catalogue.statement("block-limit")
+    form = form_of(statement, derivations_of(statement))
+    assert pickle.loads(pickle.dumps(form)) == form
 
 
 def test_every_stored_form_belongs_to_a_statement() -> None:

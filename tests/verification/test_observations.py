@@ -32,9 +32,9 @@ from verification import (
     Statement,
     Symbolic,
     Verdict,
-    combine,
 )
 from verification.claim import Truth
+from verification.coverage import verdict_of
 from verification.evidence import Sample
 from verification.observations import write_observations
 from verification.parameters import Point
@@ -95,7 +95,7 @@ def refuted() -> Statement:
 def verified(statement: Statement) -> StatementResult:
     evidence = tuple(run_check(statement, check, BUDGET) for check in statement.checks)
     mutants = tuple(run_mutant(statement, index, BUDGET) for index in range(len(statement.mutants)))
-    verdict = combine(statement.clause_names, ((one.clauses, one.verdict) for one in evidence))
+    verdict = verdict_of(statement, evidence)
     return StatementResult(statement, verdict, evidence, mutants)
 
 

@@ -16,10 +16,11 @@ from verification.parameters import point_text
 
 y = sp.Symbol("y", positive=True)
 u = sp.Symbol("u", real=True)
+whole = sp.Symbol("k", integer=True)
 RANGES = [
     IntegerRange(n, 1, 1),
-    IntegerRange(n, -3, 4),
-    IntegerRange(n, 0, 10**6),
+    IntegerRange(whole, -3, 4),
+    IntegerRange(whole, 0, 10**6),
     RealRange(x, "1", "1"),
     RealRange(x, "1.01", "1000"),
     RealRange(x, "1e-300", "1e300", infinity=True),
@@ -135,8 +136,8 @@ def test_integers_reach_both_ends_and_reals_come_within_a_decade_of_both() -> No
     [
         (lambda: IntegerRange(n, 3, 2), "n: the range 3..2 is empty"),
         (lambda: RealRange(x, "2", "1"), r"x: \[2, 1\] is empty; low must not exceed high"),
-        (lambda: RealRange(x, "-1", "1"), r"x: \[-1, 1\] has negative numbers, but the symbol is declared without"),
-        (lambda: RealRange(x, "0", "0"), r"x: \[0, 0\] has no positive number, but the symbol is declared positive"),
+        (lambda: RealRange(x, "-1", "1"), r"x: the range \[-1, 1\] holds -1, but the symbol is declared positive"),
+        (lambda: RealRange(x, "0", "0"), r"x: the range \[0, 0\] holds 0, but the symbol is declared positive"),
         (lambda: RealRange(x, "one", "2"), "x: low: one is not a decimal number"),
         (lambda: RealRange(x, "1", "nan"), "x: high: nan is not a decimal number"),
         (lambda: RealRange(x, "inf", "inf"), "x: low: inf is not a decimal number"),

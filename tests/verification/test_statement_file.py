@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "undeclared symbol in the second clause": (
         MINE + "Statement(\n        id='mine', title='mine', parameters=DOMAIN, checks=(CHECK,),\n        clauses=(\n"
-        "            Clause('claim', 'words', sp.Gt(x, 0)),\n"
+        "            Clause('claim', 'words', sp.Gt(x, 2)),\n"
         "            Clause(name='second', text='words', claim=sp.Gt(x, y)),  # HERE\n        ))\n"
         "STATEMENTS = (mine,)\n",
         ["mine: clause second: y is used but not declared"],
@@ -139,10 +139,6 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "    return build(parameters=wide)\nSTATEMENTS = (mine,)\n",
         ["mine: y is declared but not used"],
     ),
-    "parameters that SymPy has dropped": (
-        "def mine():  # HERE\n    return build(sp.Gt(x, 0))\nSTATEMENTS = (mine,)\n",
-        ["mine: x is declared but not used", "SymPy has decided a claim"],
-    ),
     "one id twice": (
         "def mine():  # HERE\n    return build()\nSTATEMENTS = (build, mine)\n",
         ["the id mine is used twice"],
@@ -205,6 +201,14 @@ def test_a_wrong_field_is_named_at_the_line_of_the_statement(changed: str, words
         load(path)
     for word in [f"{path}:{_IN_BUILD}: ", *words]:
         assert word in str(caught.value)
+
+
+def test_a_claim_that_sympy_has_decided_is_named_at_the_line_of_its_clause(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEAD}{MINE}build(claim=sp.Gt(x, 0))\nSTATEMENTS = (mine,)\n")
+    line = next(n for n, text in enumerate(HEAD.splitlines(), 1) if "Clause(" in text)
+    with pytest.raises(StatementFileError, match="SymPy makes it True from its symbols' assumptions alone") as caught:
+        load(path)
+    assert f"{path}:{line}: clause " in str(caught.value)
 
 
 @pytest.mark.parametrize(

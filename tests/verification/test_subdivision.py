@@ -207,11 +207,20 @@ def test_combinations_of_relations(claim: sp.Basic, verdict: Verdict) -> None:
         ({first: sp.exp(-p), second: sp.exp(p)}, True),
     ],
 )
-def test_an_observable_that_is_only_declared_positive_is_not_compared_by_logarithms(
+def test_an_observable_is_compared_by_logarithms_only_where_it_is_positive(
     values: Mapping[sp.Symbol, sp.Expr], true: bool
 ) -> None:
-    found = certify(sp.Lt(first, second), RealRange(p, "3/2", 2), values=values)
+    """Declared real, both values are compared as they are; declared positive, negative ones are an error."""
+    real = {first: sp.Symbol("first", real=True), second: sp.Symbol("second", real=True)}
+    side = RealRange(p, "3/2", 2)
+    found = certify(sp.Lt(*real.values()), side, values={real[one]: value for one, value in values.items()})
     assert found.verdict is (PROVEN if true else REFUTED)
+    declared = certify(sp.Lt(first, second), side, values=values)
+    if all(value.subs(p, 2) > 0 for value in values.values()):
+        assert declared.verdict is PROVEN
+    else:
+        assert declared.verdict is Verdict.ERROR
+        assert "declared positive, but its value is [-" in declared.summary
 
 
 def test_integers_alone_leave_nothing_to_bisect() -> None:

@@ -17,7 +17,6 @@ from theory.symbols import (
     block_size,
     blocks,
     depth,
-    exponent,
     gap,
     m,
     sigma_1,
@@ -110,9 +109,10 @@ def block_limit(
     drift: sp.Expr = theory.initial_gap,
 ) -> Statement:
     """block-limit, with the claimed total, exponent q and gap D of the limit equation."""
-    first, rest = z ** (-exponent), (z + gap) ** (-exponent)
-    claims = {"total": total, "gap": drift, "first": first.subs(exponent, power), "rest": rest.subs(exponent, power)}
-    right = theory.limit_sum(blocks ** (1 / exponent), gap * sum_of_values ** (1 / exponent))
+    claims = {"total": total, "gap": drift, "first": z**-power, "rest": (z + gap) ** -power}
+    q = sp.Symbol("q", real=True)  # that of a false variant may be negative
+    total_at, bracket = theory.limit_sum(power=q), sum_of_values ** (-1 / q)
+    right = theory.limit_sum(blocks ** (1 / q), gap * sum_of_values ** (1 / q), q)
     return Statement(
         id="block-limit",
         title="The limit of the block-diagonal flow is the root of one scalar equation",
@@ -120,33 +120,31 @@ def block_limit(
         parameters=family_domain(infinite_m=True),
         observables=LIMIT_OBSERVABLES | Z_OBSERVABLE,
         granted=("the eigenvalue flow and its invariant (proved in block-eigenvalue-flow, block-invariant)",),
-        definitions={gap: drift, sum_of_values: total, exponent: power},
+        definitions={gap: drift, sum_of_values: total, q: power},
         clauses=(
             Clause("convergence", "the flow converges to zero loss from every start of the family", None),
             Clause(
                 "root",
                 "z solves F(z) = z^(-q) + (n-1) (z + D)^(-q) - d w* = 0",
-                sp.Eq(theory.limit_sum(), sum_of_values),
+                sp.Eq(total_at, sum_of_values),
             ),
             Clause(
                 "spectrum",
                 "sigma_1 = z^(-q), sigma_2 = ... = sigma_n = (z + D)^(-q)",
-                sp.And(sp.Eq(sigma_1, first), sp.Eq(sigma_2, rest), sp.Eq(sigma_n, rest)),
+                sp.And(sp.Eq(sigma_1, z**-q), sp.Eq(sigma_2, (z + gap) ** -q), sp.Eq(sigma_n, (z + gap) ** -q)),
             ),
             Clause(
                 "unique",
                 "F is strictly decreasing and convex on z > 0, so the root is unique",
                 sp.And(
-                    sp.Lt(sp.diff(theory.limit_sum(), z), 0, evaluate=False),
-                    sp.Gt(sp.diff(theory.limit_sum(), z, 2), 0, evaluate=False),
+                    sp.Lt(sp.diff(total_at, z), 0),
+                    sp.Gt(sp.diff(total_at, z, 2), 0),
                 ),
             ),
             Clause(
                 "bracket",
                 "the root lies in [(d w*)^(-1/q), (d w*/n)^(-1/q)]",
-                sp.And(
-                    sp.Le(sum_of_values ** (-1 / exponent), z), sp.Le(z, (sum_of_values / blocks) ** (-1 / exponent))
-                ),
+                sp.And(sp.Le(bracket, z), sp.Le(z, bracket * blocks ** (1 / q))),
             ),
             Clause("bracket-sign", "F <= 0 at the right end of the bracket", sp.Le(right, 1)),
         ),

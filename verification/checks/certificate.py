@@ -16,6 +16,7 @@ from verification.budget import Budget
 from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth, judge
 from verification.coordinates import Variable, variable
+from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
@@ -90,7 +91,7 @@ class Certificate:
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """At most `budget.boxes` sub-boxes for each choice of the integers."""
-        box = self.box if budget.whole_boxes or self.part is None else self.part
+        box = self.box_within(budget)
         proven = outside = 0
         left: list[str] = []
         tight: set[str] = set()
@@ -119,6 +120,7 @@ class Certificate:
             "bits": _BITS,
             "domain": str(box),
             "points": proven + outside,
+            "box": box,
             "boxes": () if largest[1] is None else (largest[1],),
             "rests_on": granted,
         }
@@ -134,6 +136,10 @@ class Certificate:
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
         return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
+
+    def box_within(self, budget: Budget) -> Parameters:
+        """The box that is proven within a budget."""
+        return self.box if budget.whole_boxes or self.part is None else self.part
 
     def require_fit(self, statement: Statement) -> None:
         """Raise StatementError unless the claims and assumptions speak of the box, and intervals can evaluate them."""
@@ -158,6 +164,7 @@ class Certificate:
     def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
         numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
         claims = [claim.subs(numbers) for claim in statement.claims(self.clauses, quantities.values).values()]
+        claims += [one.relation.subs(numbers) for one in self._obligations(statement, quantities)]
         assumptions = [assumption.subs(numbers) for assumption in statement.assumptions]
         variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
         values = {symbol: expression.subs(numbers) for symbol, expression in quantities.values.items()}
@@ -167,6 +174,15 @@ class Certificate:
         ]
         return Problem(claims, assumptions, variables, values, roots)
 
+    def _obligations(self, statement: Statement, quantities: Quantities) -> list[Obligation]:
+        """What must hold on the box so that quantities, roots and definitions are what their symbols declare."""
+        known = {*self.box.symbols, *quantities.values}
+        return [
+            *(one for one in statement.obligations(quantities.values) if one.relation.free_symbols <= known),
+            *obligations(quantities.values),
+            *(found for one in quantities.roots for found in root_obligations(one.symbol, one.low, one.high)),
+        ]
+
     def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
         """The claims judged as balls at one point of the box."""
         chosen = {one.symbol for one in self.box.ranges if isinstance(one, IntegerRange) or one.low == one.high}
@@ -174,6 +190,8 @@ class Certificate:
         quantities = self._quantities(fixed)
         with precision(_POINT_BITS):
             values = {**point, **_observed(point, quantities)}
+            for one in statement.obligations(quantities.values):
+                one.require(values)
             claims = statement.claims(self.clauses, quantities.values)
             parts = {name: judge(claim, values, 1) for name, claim in claims.items()}
             violated = tuple(name for name, one in parts.items() if one.truth is Truth.FALSE)
@@ -253,7 +271,12 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
         for one in quantities.roots
     ]
     functions = BoxFunctions([value.subs(exact) for value in quantities.values.values()], (), roots)
-    return {symbol: low.union(high) for symbol, (low, high) in zip(quantities.values, functions.at(()), strict=True)}
+    observed = {
+        symbol: low.union(high) for symbol, (low, high) in zip(quantities.values, functions.at(()), strict=True)
+    }
+    for symbol, value in observed.items():
+        require_value(symbol, value)
+    return observed
 
 
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:

@@ -43,7 +43,7 @@ class Evaluation:
         """Stops at the first counterexample."""
         domain = self.domain or statement.parameters
         digits = self.digits or budget.digits
-        tally = Tally(digits, bits_for(digits + GUARD_DIGITS))
+        tally = Tally(digits, bits_for(digits + GUARD_DIGITS), statement.obligations())
         claims = statement.claims(self.clauses)
         for point in domain.grid(budget.points):
             if statement.admits(point) is not Truth.TRUE:
@@ -64,7 +64,7 @@ class Evaluation:
     def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
         """The claims judged at one point."""
         digits = self.digits or budget.digits
-        tally = Tally(digits, bits_for(digits + GUARD_DIGITS))
+        tally = Tally(digits, bits_for(digits + GUARD_DIGITS), statement.obligations())
         if statement.admits(point) is Truth.TRUE:
             tally.settle(statement.claims(self.clauses), point, self.observe, refine=self.refine)
         return tally.evidence(

@@ -59,7 +59,7 @@ class Falsification:
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Deterministic for a given seed."""
         domain = self.domain or statement.parameters
-        tally = self._tally()
+        tally = self._tally(statement)
         examples = budget.flow_examples if self.flows else budget.examples
         scores: dict[str, list[tuple[float, Point]]] = {name: [] for name in self.clauses}
         look = self._look(statement, tally, scores)
@@ -102,14 +102,14 @@ class Falsification:
 
     def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
         """The claims judged at one point."""
-        tally = self._tally()
+        tally = self._tally(statement)
         self._look(statement, tally, {name: [] for name in self.clauses})(point)
         return tally.evidence(
             self.kind, self.clauses, "the claim holds at this point", _REMEDY, statement=statement, domain="one point"
         )
 
-    def _tally(self) -> Tally:
-        return Tally(self.digits, bits_for(self.digits + GUARD_DIGITS))
+    def _tally(self, statement: Statement) -> Tally:
+        return Tally(self.digits, bits_for(self.digits + GUARD_DIGITS), statement.obligations())
 
     def _look(
         self, statement: Statement, tally: Tally, scores: dict[str, list[tuple[float, Point]]]

@@ -1,8 +1,8 @@
 """Counting what happened at the points of a check: the worst residual, the witness, what stayed open."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,6 +11,7 @@ from flint import arb
 
 from numerics.balls import precision
 from verification.claim import Judgement, Truth, judge, together
+from verification.declaration import Obligation, require_value
 from verification.errors import StatementError
 from verification.evidence import Evidence, Sample, Series, clause_text
 from verification.parameters import Point, point_text
@@ -23,6 +24,8 @@ from verification.verdict import Verdict
 GUARD_DIGITS = 15
 #: The relative error that a plain float is taken to have; heuristic, about the square root of float64's rounding.
 FLOAT_ERROR = 1e-9
+
+_FLOATS_REMEDY = "return balls, such as flint.arb(value, error), or give refine"
 
 Observe = Callable[[Point, int], Mapping[sp.Symbol, Any]]
 
@@ -55,11 +58,14 @@ class Tally:
     """Judgements at the points of one check; `evidence` turns them into a verdict.
 
     Plain floats (also NumPy's) that were measured count as balls of relative radius `FLOAT_ERROR`, so that they decide
-    nothing near a bound. Integers, fractions and infinity are exact.
+    nothing near a bound; far from it they may agree, and never refute, since nobody answers for their error. Integers,
+    fractions and infinity are exact. Raises StatementError for a value that contradicts
+    what its symbol, or a definition, is declared to be (`obligations`).
     """
 
     digits: int
     bits: int
+    obligations: Sequence[Obligation] = ()
     admitted: int = 0
     unknown: int = 0
     skipped: int = 0
@@ -79,6 +85,8 @@ class Tally:
 
     def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
         try:
+            for one in self.obligations:
+                one.require(values)
             return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
         except KeyError as error:
             raise StatementError(
@@ -102,9 +110,11 @@ class Tally:
             self.unknown += 1
         elif all_of_them.truth is Truth.FALSE:
             false = tuple(name for name, part in parts.items() if part.truth is Truth.FALSE)
-            self.found = Violation(point, values, false, all_of_them.residual, bits, floats)
-            if self.worst_violation is None or self.found.residual > self.worst_violation.residual:
-                self.worst_violation = self.found
+            violation = Violation(point, values, false, all_of_them.residual, bits, floats)
+            if self.found is None or self.found.floats or not floats:
+                self.found = violation
+            if self.worst_violation is None or violation.residual > self.worst_violation.residual:
+                self.worst_violation = violation
         elif all_of_them.residual > self.worst:
             self.worst, self.worst_point = all_of_them.residual, shown
         return parts
@@ -119,7 +129,8 @@ class Tally:
     ) -> dict[str, Judgement]:
         """Judge a point, doubling the working precision up to `raises` times while the balls cannot say.
 
-        More precision does not narrow plain floats: what they leave open, or refute, is asked of `refine` where given.
+        More precision does not narrow plain floats: what they leave open, or contradict, is asked of `refine` where
+        given, and is otherwise returned as undecided.
         """
         bits, digits = self.bits, self.digits + GUARD_DIGITS
         while True:
@@ -134,7 +145,8 @@ class Tally:
                     observe, refine = refine, None
                     continue
                 if floats or not raises or Truth.UNKNOWN not in truths or Truth.FALSE in truths:
-                    return self._remember(parts, point, values, bits, floats)
+                    found = self._remember(parts, point, values, bits, floats)
+                    return {name: _suspected(part) for name, part in found.items()} if floats else found
             bits, digits, raises = 2 * bits, 2 * digits, raises - 1
 
     def evidence(
@@ -152,8 +164,8 @@ class Tally:
     ) -> Evidence:
         """The verdict over all points: REFUTED, VACUOUS, UNDECIDED, or CONSISTENT with `agreement` as its summary.
 
-        A refutation speaks only of the clauses that the witness violates, the last violation; the worst
-        residual is that of the worst violation. `complete` demands that no point stays open.
+        A refutation, or the suspicion that plain floats raise, speaks only of the clauses that the last violation
+        violates; the worst residual is that of the worst one. `complete` demands that no point stays open.
         """
         decided = self.admitted - self.unknown
         witness = self.found
@@ -161,9 +173,12 @@ class Tally:
         worst_point = self.worst_point
         lines: tuple[str, ...] = ()
         if witness is not None and self.worst_violation is not None:
-            clauses, verdict = witness.clauses, Verdict.REFUTED
+            clauses = witness.clauses
             residual, worst_point = self.worst_violation.residual, self.worst_violation.texts
-            summary = _refutation(witness, residual)
+            if witness.floats:
+                verdict, summary, remedy = Verdict.UNDECIDED, _suspicion(witness), _FLOATS_REMEDY
+            else:
+                verdict, summary = Verdict.REFUTED, _refutation(witness, residual)
             with precision(witness.bits):
                 lines = substituted(statement, witness.values, clauses)
         elif self.admitted + self.skipped == 0:
@@ -188,7 +203,7 @@ class Tally:
             digits=self.digits,
             bits=self.bits,
             seed=seed,
-            witness=None if witness is None else witness.texts,
+            witness=witness.texts if witness is not None and verdict is Verdict.REFUTED else None,
             remedy=remedy if verdict is Verdict.UNDECIDED else None,
             domain=domain,
             axes=self.axes,
@@ -202,7 +217,17 @@ def _refutation(witness: Violation, worst: float) -> str:
     summary = f"{clause_text(witness.clauses)}: counterexample with relative residual {witness.residual:.3g}"
     if worst > witness.residual:
         summary += f"; the worst one met has {worst:.3g}"
-    return summary + ("; measured by plain floats, not by balls" if witness.floats else "")
+    return summary
+
+
+def _suspected(part: Judgement) -> Judgement:
+    """What plain floats show: a violation is none, but steers like one."""
+    return replace(part, truth=Truth.UNKNOWN) if part.truth is Truth.FALSE else part
+
+
+def _suspicion(violation: Violation) -> str:
+    place = ", ".join(f"{name} = {text}" for name, text in violation.texts.items())
+    return f"{clause_text(violation.clauses)}: plain floats contradict it at {place}, but carry no bound on their error"
 
 
 def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
@@ -211,8 +236,14 @@ def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
 
 
 def observed_balls(observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
-    """What was measured, plain floats as balls of relative radius `FLOAT_ERROR` and NumPy's integers as integers."""
-    return {symbol: _honest(value) for symbol, value in observed.items()}
+    """What was measured, plain floats as balls of relative radius `FLOAT_ERROR` and NumPy's integers as integers.
+
+    Raises StatementError for a value that is not what its symbol is declared to be.
+    """
+    balls = {symbol: _honest(value) for symbol, value in observed.items()}
+    for symbol, value in balls.items():
+        require_value(symbol, value)
+    return balls
 
 
 def _is_float(value: Any) -> bool:

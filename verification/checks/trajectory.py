@@ -68,7 +68,7 @@ class Trajectory:
         """Stops at the first counterexample."""
         bits = max(_FEWEST_BITS, bits_for(self.digits + GUARD_DIGITS))
         flows = min(budget.trajectories, self.most_flows or budget.trajectories)
-        tally = Tally(self.digits, bits)
+        tally = Tally(self.digits, bits, statement.obligations())
         claims = statement.claims(self.clauses)
         series: list[Series] = []
         with precision(bits):
@@ -96,7 +96,7 @@ class Trajectory:
     def at(self, statement: Statement, point: Point, budget: Budget) -> Evidence:
         """The claims judged on the flow of one point."""
         bits = max(_FEWEST_BITS, bits_for(self.digits + GUARD_DIGITS))
-        tally = Tally(self.digits, bits)
+        tally = Tally(self.digits, bits, statement.obligations())
         if statement.admits(point) is Truth.TRUE:
             with precision(bits):
                 seen = self._seen(point)

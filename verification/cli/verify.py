@@ -223,4 +223,6 @@ def _line(result: StatementResult) -> str:
     for one in result.evidence:
         if one.verdict.failed or one.verdict is Verdict.UNDECIDED:
             lines += [escape(f"    {line}") for line in failure_lines(one)]
+        elif one.verdict is Verdict.CERTIFIED and result.verdict is Verdict.CONSISTENT:
+            lines.append(escape(f"    {one.kind}: CERTIFIED for {one.domain} only"))
     return "\n".join(lines)
