@@ -9,6 +9,19 @@ class StatementError(ValueError):
     """A statement is not well formed. Says nothing about whether what it claims is true."""
 
 
+class ClauseError(StatementError):
+    """A clause does not fit its statement; `clause` is its name."""
+
+    def __init__(self, statement: str, clause: str, problem: str) -> None:
+        super().__init__(f"{statement}: clause {clause}: {problem}")
+        self.parts = (statement, clause, problem)
+        self.clause = clause
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        """Errors cross process boundaries."""
+        return type(self), self.parts
+
+
 class UnknownStatement(KeyError):
     """No statement has this id. Does not mean that the theorem is unknown: `rankproof list` shows what there is."""
 

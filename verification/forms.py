@@ -65,7 +65,7 @@ class Difference:
 
 def derivations_of(statement: Statement) -> tuple[Derivation, ...]:
     """All derivations of the statement's symbolic checks, derived anew."""
-    return tuple(one for check in statement.checks if isinstance(check, Symbolic) for one in check.derive())
+    return tuple(one for check in statement.checks if isinstance(check, Symbolic) for one in check.derivations())
 
 
 def form_of(statement: Statement, derivations: Sequence[Derivation]) -> Form:

@@ -4,10 +4,11 @@ All values are exact: integers, fractions with short decimal expansions, or infi
 """
 
 import math
+import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, SupportsIndex
 
 import sympy as sp
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from numerics.errors import ArgumentError
 from numerics.exact import Exact, exact, shown
 from verification.declaration import require_integers, require_reals
 from verification.errors import StatementError
+from verification.requirements import require, require_tuple
 
 _FAR = 7 * 10**40
 
@@ -31,6 +33,11 @@ class IntegerRange:
     high: int
 
     def __post_init__(self) -> None:
+        _require_symbol(self.symbol)
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            require(str(self.symbol), name, bound, SupportsIndex, "an integer, such as 2")
+            object.__setattr__(self, name, operator.index(bound))
         if self.low > self.high:
             raise StatementError(f"{self.symbol}: the range {self.low}..{self.high} is empty; low must not exceed high")
         require_integers(self.symbol, self.low, self.high)
@@ -74,6 +81,8 @@ class RealRange:
     infinity: bool = False
 
     def __post_init__(self) -> None:
+        _require_symbol(self.symbol)
+        require(str(self.symbol), "infinity", self.infinity, bool, "True or False")
         object.__setattr__(self, "low", self._bound("low", self.low, infinity=False))
         object.__setattr__(self, "high", self._bound("high", self.high, infinity=True))
         bounds = f"[{shown(self.low)}, {shown(self.high)}]"
@@ -82,6 +91,9 @@ class RealRange:
         require_reals(self.symbol, self.low, self.high if isinstance(self.high, Fraction) else None)
 
     def _bound(self, name: str, bound: object, *, infinity: bool) -> Exact:
+        if isinstance(bound, float) and math.isfinite(bound):
+            text = repr(float(bound))
+            raise StatementError(f'{self.symbol}: {name} is the float {text}; write it exactly, as "{text}"')
         try:
             return exact(name, bound, infinity=infinity)
         except ArgumentError as error:
@@ -167,6 +179,10 @@ class RealRange:
         return f"{self.symbol} in {left}{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
 
 
+def _require_symbol(symbol: object) -> None:
+    require("range", "its symbol", symbol, sp.Symbol, "a SymPy symbol, such as sp.Symbol('x', positive=True)")
+
+
 def _integers(low: int, high: int) -> st.SearchStrategy[int]:
     """Integers low..high, shrinking towards low.
 
@@ -186,6 +202,7 @@ class Parameters:
     ranges: tuple[Range, ...]
 
     def __post_init__(self) -> None:
+        require_tuple("parameters", "ranges", self.ranges, Range, "IntegerRange or RealRange")
         symbols = [one.symbol for one in self.ranges]
         if not symbols:
             raise StatementError("parameters: none declared; declare at least one range")

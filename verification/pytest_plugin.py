@@ -3,7 +3,8 @@
 Collected are the catalogue and the files that the ini option `rankproof_files` names, as `rankproof::ID::KIND[N]` and
 `rankproof::ID::mutant[NAME]` (`rankproof::FILE::ID::...` for those of a file), all with the marker `rankproof`. A check
 passes with evidence in favour and fails when it is REFUTED, VACUOUS or in ERROR. UNDECIDED is skipped with its reason:
-it never counts as passed, and it does not fail a run of `rankproof verify` either. A mutant passes when it is REFUTED.
+it never counts as passed, and it does not fail a run of `rankproof verify` either; `--rankproof-strict` makes it a
+failure, as `rankproof verify --strict` does. A mutant passes when it is REFUTED.
 Evidence that is UNSOUND together fails the run, whatever became of the tests.
 
 Seeds and results are those of `rankproof verify` and `rankproof check`, in one process or several.
@@ -44,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="seed of every random draw (default: 0); with --rankproof also --seed, unless another plugin has it",
     )
+    group.addoption("--rankproof-strict", action="store_true", help="an UNDECIDED check fails, and is not skipped")
     parser.addini("rankproof_files", "files of statements, besides the catalogue", type="paths", default=[])
 
 
@@ -170,9 +172,10 @@ class StatementItem(pytest.Item):
                 statement = library(self.task.file).statement(self.task.statement)
                 outcome = keep(statement, self.task.check, self.task.file, outcome, "pytest --rankproof")
             self.user_properties.append((_PROPERTY, _record(self.task, outcome)))
-            if outcome.verdict is Verdict.UNDECIDED:
+            strict = self.config.option.rankproof_strict
+            if outcome.verdict is Verdict.UNDECIDED and not strict:
                 pytest.skip("; ".join([self.task.statement, *(line.strip() for line in failure_lines(outcome))]))
-            if outcome.verdict.failed:
+            if outcome.verdict.failed or outcome.verdict is Verdict.UNDECIDED:
                 raise StatementFailure(failure_lines(outcome))
         elif not outcome.refuted:
             found = [line for one in outcome.evidence for line in failure_lines(one)]
@@ -192,7 +195,8 @@ class StatementItem(pytest.Item):
     def _command(self) -> str:
         budget = self.config.stash[_BUDGET]
         source = "verify" if self.task.file is None else f"check {os.path.relpath(self.task.file)}"
-        return f"rankproof {source} {self.task.statement} --profile {budget.profile} --seed {budget.seed}"
+        strict = " --strict" if self.config.option.rankproof_strict else ""
+        return f"rankproof {source} {self.task.statement} --profile {budget.profile} --seed {budget.seed}{strict}"
 
 
 class StatementFailure(Exception):

@@ -7,7 +7,7 @@ from shlex import join
 from numerics.errors import ArgumentError
 from verification.budget import Budget
 from verification.evidence import Evidence
-from verification.parameters import Parameters
+from verification.parameters import Parameters, Point
 from verification.statement import Check, Replayable, Statement
 from verification.verdict import Verdict
 from verification.witness import Witness, from_evidence, point_from, store, stored
@@ -19,20 +19,32 @@ def domain_of(check: Check, statement: Statement) -> Parameters:
     return own or statement.parameters
 
 
-def judge_again(statement: Statement, witness: Witness, budget: Budget) -> Evidence:
-    """The check that found a witness, at its point alone: REFUTED as long as the point violates the claim.
+def found_by(statement: Statement, witness: Witness) -> tuple[Replayable, Point]:
+    """The check of a statement that found a witness, and the witness's point.
 
     Raises ArgumentError when the statement has no such check any more, or the point lies outside its domain.
     """
     check = statement.checks[witness.check] if 0 <= witness.check < len(statement.checks) else None
     if check is None or check.kind != witness.kind:
         there = ", ".join(f"{place}: {one.kind}" for place, one in enumerate(statement.checks))
-        raise ArgumentError(
-            "witness", f"check {witness.check} ({witness.kind})", f"a check of {statement.id} ({there})"
-        )
+        given = f"check {witness.check} ({witness.kind})"
+        raise ArgumentError("WITNESS", given, f"a check of {statement.id} any more ({there})")
     if not isinstance(check, Replayable):
         raise ArgumentError("WITNESS", witness.kind, "of a kind that judges points")
-    return check.at(statement, point_from(witness.point, domain_of(check, statement)), budget)
+    foreign = [name for name in witness.clauses if name not in check.clauses]
+    if foreign:
+        right = f"a clause that check {witness.check} of {statement.id} speaks of ({', '.join(check.clauses)})"
+        raise ArgumentError("WITNESS", ", ".join(foreign), right)
+    return check, point_from(witness.point, domain_of(check, statement))
+
+
+def judge_again(statement: Statement, witness: Witness, budget: Budget) -> Evidence:
+    """The check that found a witness, at its point alone: REFUTED as long as the point violates the claim.
+
+    Raises ArgumentError when the witness is not one of the statement any more.
+    """
+    check, point = found_by(statement, witness)
+    return check.at(statement, point, budget)
 
 
 def replay_stored(statement: Statement, index: int, file: Path | None, budget: Budget) -> tuple[Evidence | None, int]:

@@ -7,19 +7,26 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 import sympy as sp
-from sympy.core.relational import Relational
 from sympy.logic import boolalg
 
 from numerics.balls import precision
 from verification.budget import Budget
 from verification.claim import Judgement, Truth, judge, together
 from verification.declaration import Obligation, obligations
-from verification.errors import StatementError
+from verification.errors import ClauseError, StatementError
 from verification.evidence import Evidence
 from verification.parameters import Parameters, Point
+from verification.requirements import (
+    brief,
+    listed,
+    require,
+    require_evaluable,
+    require_function,
+    require_relation,
+    require_tuple,
+)
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CONNECTIVES = (boolalg.And, boolalg.Or, boolalg.Not, boolalg.Equivalent, boolalg.Implies)
 #: Points of the domain of which one must satisfy the assumptions.
 _WITNESSES = 2_000
 
@@ -63,8 +70,8 @@ class Clause:
     asymptotic: bool = False
 
     def __post_init__(self) -> None:
-        _require("clause", "its name", self.name, str, "a string")
-        _require(f"clause {self.name}", "its text", self.text, str, "a string")
+        require("clause", "its name", self.name, str, "a string")
+        require(f"clause {self.name}", "its text", self.text, str, "a string")
         if self.claim is not None:
             require_relation(f"clause {self.name}", self.claim)
             if isinstance(self.claim, boolalg.BooleanAtom):
@@ -72,38 +79,6 @@ class Clause:
                     f"clause {self.name}: SymPy makes it {self.claim} from its symbols' assumptions alone, so that "
                     "nothing is left to judge; declare the symbols with fewer assumptions"
                 )
-
-
-def require_relation(owner: str, claim: object) -> None:
-    """Raise StatementError, naming `owner`, unless balls can judge the claim: equations, inequalities, or both."""
-    if isinstance(claim, (Relational, boolalg.BooleanAtom)):
-        return
-    if isinstance(claim, _CONNECTIVES):
-        for part in claim.args:
-            require_relation(owner, part)
-        return
-    right = "an equation or an inequality, such as sp.Eq(left, right) or sp.Le(left, right)"
-    if isinstance(claim, bool):
-        right += "; Python's == compares at once and keeps no formula"
-    raise StatementError(f"{owner}: {_brief(claim)} is not {right}")
-
-
-def _require(owner: str, name: str, value: object, kind: type, right: str) -> None:
-    if not isinstance(value, kind):
-        raise StatementError(f"{owner}: {name} is {_brief(value)}, not {right}")
-
-
-def _require_tuple(owner: str, name: str, value: object, kind: type, of: str) -> None:
-    """`value` is a tuple of `kind`; one thing without its comma is the mistake that everybody makes."""
-    right = f"a tuple of {of}; one alone is written (one,)"
-    _require(owner, name, value, tuple, right)
-    for one in value if isinstance(value, tuple) else ():
-        _require(owner, f"an entry of {name}", one, kind, of)
-
-
-def _brief(value: object) -> str:
-    shown = repr(value) if isinstance(value, (str, bool)) else str(value)
-    return shown if len(shown) <= 40 else f"{shown[:37]}..."
 
 
 class Check(Protocol):
@@ -129,6 +104,14 @@ class Replayable(Protocol):
         """The evidence of that point alone; REFUTED when a claim is violated there."""
 
 
+@runtime_checkable
+class Fitted(Protocol):
+    """A check that does not fit every statement."""
+
+    def require_fit(self, statement: "Statement") -> None:
+        """Raise StatementError, saying why, unless the check can judge its clauses of this statement."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A false variant of a statement; its checks must refute it."""
@@ -138,11 +121,12 @@ class Mutant:
     build: Callable[[], "Statement"]
 
     def __post_init__(self) -> None:
-        _require("mutant", "its id", self.id, str, "a string")
-        _require(f"mutant {self.id}", "its text", self.text, str, "a string")
+        require("mutant", "its id", self.id, str, "a string")
+        require(f"mutant {self.id}", "its text", self.text, str, "a string")
         if not callable(self.build):
             right = "a function without arguments that builds the variant; write lambda: ..."
-            raise StatementError(f"mutant {self.id}: {_brief(self.build)} is not {right}")
+            raise StatementError(f"mutant {self.id}: {brief(self.build)} is not {right}")
+        require_function(f"mutant {self.id}", "its function", self.build)
 
 
 @dataclass(frozen=True)
@@ -176,20 +160,27 @@ class Statement:
         if not names or len(set(names)) != len(names):
             raise StatementError(f"{self.id}: clauses {names} are not at least one with different names")
         declared = set(self.parameters.symbols) | set(self.observables or {})
-        used = self._symbols(map(self.claim, names)) | self._symbols(self.assumptions)
-        if used - declared:
-            missing = ", ".join(sorted(map(str, used - declared)))
-            twin = set(map(str, used - declared)) & set(map(str, declared))
-            hint = f"; the {' and '.join(sorted(twin))} declared has other assumptions" if twin else ""
-            raise StatementError(f"{self.id}: {missing} is used but not declared; add a range or an observable{hint}")
-        unused = set(self.parameters.symbols) - used
-        if unused and not self.observables:
-            names_of = ", ".join(sorted(map(str, unused)))
-            raise StatementError(f"{self.id}: {names_of} is declared but not used; remove it")
+        both = set(self.parameters.symbols) & set(self.observables or {})
+        if both:
+            raise StatementError(f"{self.id}: {listed(both)} declared twice, by a range and as an observable")
+        for name in names:
+            undeclared = self._undeclared(self._symbols([self.claim(name)]), declared)
+            if undeclared:
+                raise ClauseError(self.id, name, undeclared)
+        undeclared = self._undeclared(self._symbols(self.assumptions), declared)
+        if undeclared:
+            raise StatementError(f"{self.id}: an assumption: {undeclared}")
         for check in self.checks:
             unknown = set(check.clauses) - set(names)
             if unknown:
                 raise StatementError(f"{self.id}: the {check.kind} check names {sorted(unknown)}; clauses are {names}")
+            spoken = self._symbols((*map(self.claim, check.clauses), *self.assumptions)) & set(self.parameters.symbols)
+            own = getattr(check, "domain", None)
+            if own is not None and spoken - set(own.symbols):
+                missing = listed(spoken - set(own.symbols))
+                raise StatementError(f"{self.id}: {missing} not in the domain of the {check.kind} check; add a range")
+            if isinstance(check, Fitted):
+                check.require_fit(self)
             silent = [name for name in check.clauses if self.claim(name) is None]
             if silent and check.kind != "symbolic":
                 raise StatementError(f"{self.id}: {silent} has no relation that the {check.kind} check could judge")
@@ -207,26 +198,61 @@ class Statement:
             raise StatementError(f"{self.id}: no point of the domain satisfies the assumptions; widen a range")
 
     def _require_types(self) -> None:
-        _require("statement", "id", self.id, str, "a string such as 'block-limit'")
-        _require(self.id, "title", self.title, str, "a string")
-        _require(self.id, "source", self.source, Source, "a Source")
-        _require(self.id, "parameters", self.parameters, Parameters, "Parameters((range, ...))")
-        _require_tuple(self.id, "clauses", self.clauses, Clause, "Clause")
-        _require_tuple(self.id, "checks", self.checks, object, "checks")
-        _require_tuple(self.id, "assumptions", self.assumptions, object, "equations and inequalities")
-        _require_tuple(self.id, "granted", self.granted, str, "strings")
-        _require_tuple(self.id, "depends", self.depends, str, "ids")
-        _require_tuple(self.id, "mutants", self.mutants, Mutant, "Mutant")
+        require("statement", "id", self.id, str, "a string such as 'block-limit'")
+        require(self.id, "title", self.title, str, "a string")
+        require(self.id, "source", self.source, Source, "a Source")
+        require(self.id, "parameters", self.parameters, Parameters, "Parameters((range, ...))")
+        require_tuple(self.id, "clauses", self.clauses, Clause, "Clause")
+        require_tuple(self.id, "checks", self.checks, object, "checks")
+        require_tuple(self.id, "assumptions", self.assumptions, object, "equations and inequalities")
+        require_tuple(self.id, "granted", self.granted, str, "strings")
+        require_tuple(self.id, "depends", self.depends, str, "ids")
+        require_tuple(self.id, "mutants", self.mutants, Mutant, "Mutant")
         for name, given in (("observables", self.observables), ("definitions", self.definitions)):
-            _require(self.id, name, given or {}, Mapping, "a mapping from symbols")
+            require(self.id, name, given or {}, Mapping, "a mapping from symbols")
             for symbol in given or {}:
-                _require(self.id, f"a key of {name}", symbol, sp.Symbol, "a SymPy symbol")
+                require(self.id, f"a key of {name}", symbol, sp.Symbol, "a SymPy symbol")
         for assumption in self.assumptions:
             require_relation(f"{self.id}: assumption", assumption)
+        for symbol, expression in (self.definitions or {}).items():
+            require(self.id, f"the definition of {symbol}", expression, sp.Expr, "a SymPy expression")
+            require_evaluable(f"{self.id}: the definition of {symbol}", expression)
         for check in self.checks:
             if not all(hasattr(check, name) for name in ("kind", "clauses", "run")):
-                raise StatementError(f"{self.id}: {_brief(check)} is not a check, such as Falsification(...)")
-            _require_tuple(self.id, f"clauses of the {check.kind} check", check.clauses, str, "names of clauses")
+                raise StatementError(f"{self.id}: {brief(check)} is not a check, such as Falsification(...)")
+            require_tuple(self.id, f"clauses of the {check.kind} check", check.clauses, str, "names of clauses")
+
+    @staticmethod
+    def _undeclared(used: set[sp.Symbol], declared: set[sp.Symbol]) -> str:
+        """Which symbols are used but not declared, and what to do; empty when all are declared."""
+        missing = used - declared
+        if not missing:
+            return ""
+        twin = set(map(str, missing)) & set(map(str, declared))
+        hint = f"; the {' and '.join(sorted(twin))} declared has other assumptions" if twin else ""
+        return f"{listed(missing)} used but not declared; add a range or an observable{hint}"
+
+    def require_used(self) -> None:
+        """Raise StatementError unless every parameter is used. Libraries ask this of statements.
+
+        Not asked of mutants: one that drops a term keeps the parameters. Observables depend on parameters unseen.
+        """
+        unused = set(self.parameters.symbols) - self._symbols((*map(self.claim, self.clause_names), *self.assumptions))
+        if unused and not self.observables:
+            raise StatementError(f"{self.id}: {listed(unused)} declared but not used; remove what is not needed")
+
+    def variant(self, mutant: Mutant) -> "Statement":
+        """The false variant that a mutant builds; raises StatementError when that is another statement."""
+        variant = mutant.build()
+        if not isinstance(variant, Statement):
+            kind = "nothing" if variant is None else f"a {type(variant).__name__}"
+            raise StatementError(f"the function returns {kind}, not a Statement")
+        if variant.id != self.id:
+            raise StatementError(f"{variant.id} is another statement, not a variant of {self.id}; keep the id")
+        foreign = [name for name in variant.clause_names if name not in self.clause_names]
+        if foreign:
+            raise StatementError(f"the variant's clauses {foreign} are not among those of {self.id}")
+        return variant
 
     @staticmethod
     def _symbols(claims: Iterable[sp.Basic | None]) -> set[sp.Symbol]:

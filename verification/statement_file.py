@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from numerics.errors import ArgumentError
 from verification import catalogue
-from verification.errors import StatementFileError, unknown_statement
-from verification.statement import Statement
+from verification.errors import ClauseError, StatementFileError, unknown_statement
+from verification.statement import Check, Statement
 
 _NAME = "STATEMENTS"
 _LONGEST = 200
@@ -77,14 +77,17 @@ def load(path: Path) -> StatementFile:
 
 
 @contextmanager
-def located(path: Path) -> Iterator[None]:
-    """Turns what is raised inside into a StatementFileError at the deepest line of the file that it came through."""
+def located(path: Path, line: int = 1) -> Iterator[None]:
+    """Turns what is raised inside into a StatementFileError at the deepest line of the file that it came through.
+
+    What did not touch the file gets `line`.
+    """
     try:
         yield
     except StatementFileError:
         raise
     except (Exception, SystemExit) as error:
-        raise StatementFileError(path, line_of(error, path) or 1, _brief(error)) from None
+        raise StatementFileError(path, line_of(error, path) or line, _brief(error)) from None
 
 
 def line_of(error: BaseException, path: Path) -> int | None:
@@ -113,7 +116,8 @@ def _brief(error: BaseException) -> str:
 
 @lru_cache(maxsize=16)
 def _load(path: Path, source: bytes, _changed: int) -> StatementFile:
-    module, declared = _executed(path, source)
+    module, tree = _executed(path, source)
+    declared = _line_of_declaration(tree, source)
     builders = getattr(module, _NAME, None)
     if builders is None:
         raise StatementFileError(path, declared, f"no {_NAME} in this file; end it with {_NAME} = (my_statement,)")
@@ -122,18 +126,21 @@ def _load(path: Path, source: bytes, _changed: int) -> StatementFile:
         raise StatementFileError(path, declared, f"{_NAME} is not {right}")
     statements: dict[str, Statement] = {}
     for build in builders:
-        line = _line_of_function(build, path) or declared
-        statement = _built(path, line, build)
+        line = line_of_function(build, path) or declared
+        statement = _built(path, tree, line, build)
+        with located(path, line):
+            statement.require_used()
         if statement.id in statements:
             raise StatementFileError(path, line, f"the id {statement.id} is used twice; ids must differ")
         for mutant in statement.mutants:
-            _built(path, _line_of_function(mutant.build, path) or line, mutant.build, f"mutant {mutant.id}: ")
+            place = line_of_function(mutant.build, path) or line
+            _built(path, tree, place, partial(statement.variant, mutant), f"mutant {mutant.id}: ")
         statements[statement.id] = statement
     return StatementFile(path, statements)
 
 
-def _executed(path: Path, source: bytes) -> tuple[ModuleType, int]:
-    """The file as a module, and the line on which `STATEMENTS` is set (the last line when it is not).
+def _executed(path: Path, source: bytes) -> tuple[ModuleType, ast.Module]:
+    """The file as a module, and its source parsed.
 
     Its folder is on the import path while it runs, after everything else, so that it can import its neighbours. No
     bytecode is written.
@@ -154,12 +161,17 @@ def _executed(path: Path, source: bytes) -> tuple[ModuleType, int]:
             exec(code, module.__dict__)
         finally:
             sys.path.remove(folder)
+    return module, tree
+
+
+def _line_of_declaration(tree: ast.Module, source: bytes) -> int:
+    """The line on which `STATEMENTS` is set, the last line when it is not."""
     lines = [
         node.lineno
         for node in tree.body
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and _NAME in {part.id for part in _targets(node)}
     ]
-    return module, lines[-1] if lines else max(1, len(source.splitlines()))
+    return lines[-1] if lines else max(1, len(source.splitlines()))
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.Name]:
@@ -167,10 +179,13 @@ def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.Name]:
     return [target for target in targets if isinstance(target, ast.Name)]
 
 
-def _built(path: Path, line: int, build: Callable[[], Any], owner: str = "") -> Statement:
+def _built(path: Path, tree: ast.Module, line: int, build: Callable[[], Any], owner: str = "") -> Statement:
     """What the builder returns. An error that never touched the file gets the builder's own line."""
     try:
         statement = build()
+    except ClauseError as error:
+        met = line_of(error, path) or line
+        raise StatementFileError(path, _line_of_clause(tree, error.clause, met) or met, owner + _brief(error)) from None
     except (Exception, SystemExit) as error:
         raise StatementFileError(path, line_of(error, path) or line, owner + _brief(error)) from None
     if not isinstance(statement, Statement):
@@ -179,6 +194,37 @@ def _built(path: Path, line: int, build: Callable[[], Any], owner: str = "") -> 
     return statement
 
 
-def _line_of_function(function: Callable[..., Any], path: Path) -> int | None:
+def _line_of_clause(tree: ast.Module, clause: str, line: int) -> int | None:
+    """The line on which a clause of this name is built, in the function around `line` or else anywhere.
+
+    None when it is not written there with its name, or more than once.
+    """
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and line in _lines_of(node)]
+    for place in (*around[-1:], tree):
+        found = [
+            node.lineno
+            for node in ast.walk(place)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Clause")
+            for name in [*node.args[:1], *(one.value for one in node.keywords if one.arg == "name")]
+            if isinstance(name, ast.Constant) and name.value == clause
+        ]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _lines_of(node: ast.FunctionDef) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def line_of_check(check: Check, path: Path) -> int | None:
+    """The line of the first function of the file that a check calls: where to look when it returns what it must not."""
+    functions = getattr(check, "__dict__", {}).values()
+    lines = (line_of_function(value, path) for value in functions if callable(value))
+    return next((line for line in lines if line is not None), None)
+
+
+def line_of_function(function: Callable[..., Any], path: Path) -> int | None:
+    """The line on which a function of the file begins; None for one of elsewhere."""
     code = getattr(function, "__code__", None)
     return code.co_firstlineno if code is not None and code.co_filename == str(path) else None

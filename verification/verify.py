@@ -16,7 +16,7 @@ from verification.coverage import verdict_of
 from verification.evidence import Evidence
 from verification.replay import replay_stored
 from verification.statement import Check, Statement
-from verification.statement_file import library, line_of
+from verification.statement_file import library, line_of, line_of_check
 from verification.verdict import Verdict
 
 
@@ -63,6 +63,11 @@ class StatementResult:
         return self.verdict.failed or not all(mutant.refuted for mutant in self.mutants)
 
     @property
+    def undecided(self) -> bool:
+        """True when some check could not decide, whatever the others found."""
+        return any(one.verdict is Verdict.UNDECIDED for one in self.evidence)
+
+    @property
     def seconds(self) -> float:
         """Processor seconds of the checks, mutants included."""
         return sum(one.seconds for one in self.evidence) + sum(
@@ -99,13 +104,18 @@ def tasks(statement: Statement, file: Path | None = None) -> list[Task]:
 
 def run_check(statement: Statement, check: Check, budget: Budget, file: Path | None = None) -> Evidence:
     """One check, timed; an exception inside it becomes evidence of verdict ERROR, which names its line of the file."""
+    return attempted(check, file, lambda: check.run(statement, budget))
+
+
+def attempted(check: Check, file: Path | None, judge: Callable[[], Evidence]) -> Evidence:
+    """What `judge`, which asks a check of a file, finds; timed, and an exception becomes evidence of verdict ERROR."""
     begin = time.perf_counter()
     try:
-        evidence = check.run(statement, budget)
+        evidence = judge()
     except MissingExtra as error:
         evidence = Evidence(check.kind, check.clauses, Verdict.UNDECIDED, str(error), remedy=error.remedy)
     except (Exception, SystemExit) as error:  # a check may fail in any way; the run must say so and go on
-        line = None if file is None else line_of(error, file)
+        line = None if file is None else line_of(error, file) or line_of_check(check, file)
         where = "" if line is None else f"{file}:{line}: "
         evidence = Evidence(check.kind, check.clauses, Verdict.ERROR, f"{where}{type(error).__name__}: {error}")
     return replace(evidence, seconds=time.perf_counter() - begin)
@@ -114,7 +124,7 @@ def run_check(statement: Statement, check: Check, budget: Budget, file: Path | N
 def run_mutant(statement: Statement, index: int, budget: Budget, file: Path | None = None) -> MutantResult:
     """The checks of a mutant, stopping at the first that refutes it."""
     mutant = statement.mutants[index]
-    variant = mutant.build()
+    variant = statement.variant(mutant)
     evidence: list[Evidence] = []
     for number, check in enumerate(variant.checks):
         evidence.append(run_check(variant, check, budget.for_task(statement.id, mutant.id, str(number)), file))
@@ -132,9 +142,13 @@ def perform(task: Task, budget: Budget) -> Evidence | MutantResult:
     if task.check is None:
         raise ValueError("task: neither a check nor a mutant is not a task; name one of them")
     budget = budget.for_task(statement.id, str(task.check))
-    found, replayed = replay_stored(statement, task.check, task.file, budget)
-    evidence = found or run_check(statement, statement.checks[task.check], budget, task.file)
-    return replace(evidence, replayed=replayed)
+    place, check = task.check, statement.checks[task.check]
+
+    def judge() -> Evidence:
+        found, replayed = replay_stored(statement, place, task.file, budget)
+        return replace(found or check.run(statement, budget), replayed=replayed)
+
+    return attempted(check, task.file, judge)
 
 
 def verify(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,28 @@ DATABASE = Path(".rankproof")
 VARIABLE = "RANKPROOF_DATABASE"
 
 
+#: Types of what is stored, by the keys of `Witness`.
+_KINDS: dict[str, Any] = {
+    "statement": str,
+    "file": str | None,
+    "check": int,
+    "kind": str,
+    "clauses": list,
+    "point": dict,
+    "seed": int | None,
+    "digits": int | None,
+    "versions": str,
+    "command": str,
+}
+
+
 @dataclass(frozen=True)
 class Witness:
     """A counterexample as it is stored: which check of which statement, and the exact values of the parameters.
 
-    file: the user's file that the statement comes from, None for the catalogue; check: its place among the statement's
-    checks; the rest says how it was found.
+    file: the user's file that the statement comes from, None for the catalogue (on disk it is relative to the witness's
+    own folder, so that it is found from wherever one works, and moves along with it); check: its place among the
+    statement's checks; the rest says how it was found.
     """
 
     statement: str
@@ -40,8 +56,10 @@ class Witness:
     command: str
 
     def name(self) -> str:
-        """The file's name: the same for the same point of the same check."""
-        key = json.dumps([self.statement, self.check, self.kind, sorted(self.point.items())])
+        """The file's name: the same for the same point of the same check of the same file."""
+        key = json.dumps(
+            [self.statement, self.check, self.kind, sorted(self.point.items()), *filter(None, [self.file])]
+        )
         return f"{self.kind}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
@@ -52,14 +70,32 @@ def database() -> Path:
 
 def store(witness: Witness) -> Path:
     """Write a witness into the database, whole or not at all, and return its path."""
-    path = database() / "witnesses" / witness.statement / witness.name()
+    folder = database() / "witnesses" / witness.statement
+    witness = replace(witness, file=_relative(witness.file, folder))
+    path = folder / witness.name()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(VARIABLE, database(), f"a directory that can be written ({error.strerror})") from None
     with whole_file("WITNESS", path) as temporary:
         temporary.write_text(json.dumps(asdict(witness), indent=1) + "\n")
     return path
+
+
+def _relative(file: str | None, folder: Path) -> str | None:
+    """A user's file as seen from the folder of the witness; absolute where no relative path leads there."""
+    if file is None:
+        return None
+    target = Path(file).resolve()
+    try:
+        return Path(os.path.relpath(target, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return str(target)
+
+
+def _from_here(file: str | None, path: Path) -> str | None:
+    """The user's file that a stored witness names, as an absolute path."""
+    return None if file is None else os.path.normpath(path.parent.resolve() / file)
 
 
 def stored(statement_id: str, file: str | None) -> Iterator[tuple[Path, Witness | None]]:
@@ -94,24 +130,32 @@ def read(path: Path) -> Witness:
         raise ArgumentError("WITNESS", path, f"{expected}; it is not JSON") from None
     if not isinstance(found, dict) or set(found) != set(Witness.__dataclass_fields__):
         raise ArgumentError("WITNESS", path, f"{expected}; its keys are {', '.join(Witness.__dataclass_fields__)}")
-    types: dict[str, Any] = {"statement": str, "check": int, "kind": str, "clauses": list, "point": dict}
-    for key, kind in types.items():
+    for key, kind in _KINDS.items():
         if not isinstance(found[key], kind) or isinstance(found[key], bool):
             raise ArgumentError("WITNESS", path, f"{expected}; its {key} is {found[key]!r}")
+    for key, least in (("check", 0), ("seed", 0), ("digits", 1)):
+        if found[key] is not None and found[key] < least:
+            raise ArgumentError("WITNESS", path, f"{expected}; its {key} is {found[key]}, below {least}")
     texts = [*found["clauses"], *found["point"], *found["point"].values()]
-    if not all(isinstance(text, str) for text in texts) or not isinstance(found["file"], (str, type(None))):
-        raise ArgumentError("WITNESS", path, f"{expected}; its clauses, point and file are text")
-    return Witness(**{**found, "clauses": tuple(found["clauses"])})
+    if not found["clauses"] or not all(isinstance(text, str) for text in texts):
+        raise ArgumentError("WITNESS", path, f"{expected}; its clauses and point are not text")
+    return Witness(**{**found, "clauses": tuple(found["clauses"]), "file": _from_here(found["file"], path)})
 
 
 def point_from(texts: Mapping[str, str], domain: Parameters) -> Point:
     """The exact point of a domain from its texts; raises ArgumentError when it is not one."""
     point: Point = {}
+    for name in texts:
+        if name not in map(str, domain.symbols):
+            raise ArgumentError("WITNESS", name, f"a parameter of the domain, {domain}")
     for one in domain.ranges:
         name = str(one.symbol)
         if name not in texts:
             raise ArgumentError("WITNESS", name, f"given a value in {one}")
-        number = exact(name, texts[name], infinity=True)
+        try:
+            number = exact(name, texts[name], infinity=True)
+        except ArgumentError as error:
+            raise ArgumentError("WITNESS", f"{name} = {texts[name]}", error.expected) from None
         whole = isinstance(one, IntegerRange) and isinstance(number, Fraction) and number.denominator == 1
         point[one.symbol] = int(number) if whole else number
         if not one.contains(point[one.symbol]):

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_statements import BUDGET, n, toy, x
 
-from verification import Certificate, Evidence, IntegerRange, Parameters, RealRange, StatementError, Verdict
+from verification import (
+    Certificate,
+    Evidence,
+    Falsification,
+    IntegerRange,
+    Parameters,
+    RealRange,
+    StatementError,
+    Verdict,
+)
 from verification.failure import failure_lines
 from verification.verify import run_check
 
@@ -113,12 +122,22 @@ def test_equality_is_never_certified_on_a_box() -> None:
     assert found.verdict is Verdict.UNDECIDED
 
 
-def test_a_symbol_outside_the_box_is_an_error_that_names_it() -> None:
-    statement = toy(
-        sp.Lt(x, y + 9),
-        Certificate(("claim",), BOX),
-        parameters=Parameters((*BOX.ranges, RealRange(y, "1", "2"))),
-    )
-    with pytest.raises(StatementError, match=r"\['y'\] in a certificate is not in its box"):
-        statement.checks[0].run(statement, BUDGET)
-    assert run_check(statement, statement.checks[0], BUDGET).verdict is Verdict.ERROR
+def test_a_symbol_outside_the_box_is_refused_and_named() -> None:
+    wide = Parameters((*BOX.ranges, RealRange(y, "1", "2")))
+    with pytest.raises(StatementError, match="toy: certificate check: y is not in its box; add a range, or quantities"):
+        toy(sp.Lt(x, y + 9), Certificate(("claim",), BOX), parameters=wide)
+
+
+def test_a_range_with_oo_itself_and_a_claim_that_intervals_cannot_evaluate_are_refused() -> None:
+    endless = Parameters((RealRange(x, "1", "inf", infinity=True),))
+    with pytest.raises(StatementError, match="the range of x includes oo itself; write high='inf' instead"):
+        toy(sp.Gt(x, sp.Rational(1, 2)), Certificate(("claim",), endless), parameters=endless)
+    # Balls can evaluate re(z), intervals over boxes cannot.
+    z = sp.Symbol("z")
+    domain = Parameters((RealRange(z, "1", "2"),))
+    claim = sp.Gt(sp.re(z), 0)
+    assert toy(claim, Falsification(("claim",)), parameters=domain)
+    with pytest.raises(
+        StatementError, match=r"certificate check: intervals cannot evaluate re\(z\); use rationals, sym"
+    ):
+        toy(claim, Certificate(("claim",), domain), parameters=domain)

@@ -33,7 +33,7 @@ def build(id, bound, *checks, mutants=()):
 TRUE = "def true():\n    return build('true', 11)\n"
 FALSE = "def false():\n    return build('false', 5)\n"
 UNSOUND = "def unsound():\n    return build('unsound', 5, Symbolic(('claim',), lambda: careless(5)))\n"
-SURVIVOR = "def survivor():\n    return build('survivor', 11, mutants=(Mutant('same', 'no change', true),))\n"
+SURVIVOR = "def survivor():\n    return build('survivor', 11, mutants=(Mutant('same', 'no change', survivor),))\n"
 
 
 def run(*arguments: object) -> Any:
@@ -73,6 +73,22 @@ def test_verdicts_alarms_and_exit_codes_are_those_of_verify(
     assert document["run"]["command"].startswith(f"rankproof check {path}")
 
 
+def test_strict_makes_an_undecided_check_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = "identity('x', x, x + sp.Symbol('hidden', positive=True), reduce=lambda residual: sp.nan)"
+    derived = f"Symbolic(('claim',), lambda: [Derivation(('claim',), ({step},))])"
+    open_one = f"def undecided():\n    return build('undecided', 11, {derived})\n"
+    path = written(tmp_path, f"{TRUE}{open_one}STATEMENTS = (true, undecided)\n")
+    command = ["check", path, "--jobs", 1, "--json", tmp_path / "all.json"]
+    assert run(*command) == 0
+    assert json.loads((tmp_path / "all.json").read_text())["run"]["ok"]
+    assert run(*command, "--strict") == 1
+    found = json.loads((tmp_path / "all.json").read_text())["run"]
+    assert (found["ok"], found["failed"], found["strict"]) == (False, ["undecided"], True)
+    assert run("check", path, "true", "--jobs", 1, "--strict") == 0
+    # Another check covers the clause, and still something was not decided.
+    assert "CONSISTENT        undecided" in capsys.readouterr().out
+
+
 def test_ids_choose_and_the_seed_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, f"{TRUE}{FALSE}STATEMENTS = (true, false)\n")
     assert run("check", path, "true", "--jobs", 1, "--seed", 5, "--json", tmp_path / "five.json") == 0
@@ -93,6 +109,22 @@ def test_report_and_observations_are_written(tmp_path: Path, capsys: pytest.Capt
     assert "x is below a bound" in page
     lines = [json.loads(line) for line in (tmp_path / "points.jsonl").read_text().splitlines()]
     assert {line["status"] for line in lines if line["type"] == "test_case"} == {"passed", "failed"}
+
+
+@pytest.mark.parametrize("derived", ["1 / 0", "None"])
+def test_a_derivation_that_fails_names_its_line_and_the_report_is_written(
+    derived: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = f"def broken():\n    return build('broken', 11, Symbolic(('claim',), lambda: {derived}))\n"
+    path = written(tmp_path, f"{broken}STATEMENTS = (broken,)\n")
+    where = f"{path}:{len(HEAD.splitlines()) + 2}: "
+    assert run("check", path, "--jobs", 1, "--report", tmp_path / "page") == 1
+    printed = capsys.readouterr()
+    assert f"symbolic: ERROR: {where}" in printed.out
+    assert printed.err == ""
+    assert where.split("/")[-1] in (tmp_path / "page" / "index.html").read_text()
+    assert run("show", "broken", "--file", path) == 2
+    assert capsys.readouterr().err.startswith(f"rankproof: {where}")
 
 
 def test_processes_load_the_file_themselves_and_find_the_same(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """`rankproof replay`: exit codes, what it prints, and bad input in one line."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from verification.cli import main
-from verification.witness import Witness, database, store
+from verification.witness import VARIABLE, Witness, database, store
 
 FILE = """
 import sympy as sp
@@ -75,6 +76,91 @@ def test_a_damaged_store_is_one_warning_and_the_run_goes_on(tmp_path: Path, caps
     assert "notes.json is not a witness" in line
 
 
+def test_a_witness_is_replayed_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "paper" / "lemmas").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "paper")
+    monkeypatch.delenv(VARIABLE)
+    Path("lemmas/mine.py").write_text(FILE.replace("BOUND", "5"))
+    assert run("check", "lemmas/mine.py", "--jobs", "1") == 1
+    witness = Path(witness_of(tmp_path)).resolve()
+    assert json.loads(witness.read_text())["file"] == "../../../lemmas/mine.py"
+    assert run("replay", str(witness.relative_to(tmp_path / "paper"))) == 1
+    monkeypatch.chdir("lemmas")
+    assert run("replay", f"../{witness.relative_to(tmp_path / 'paper')}") == 1
+    monkeypatch.chdir("/")
+    assert run("replay", str(witness)) == 1
+    capsys.readouterr()
+    monkeypatch.chdir(tmp_path / "paper" / "lemmas")
+    monkeypatch.setenv(VARIABLE, "../.rankproof")
+    assert run("check", "mine.py", "--jobs", "1") == 1
+    assert "stored witness" in capsys.readouterr().out
+
+
+BROKEN = FILE.replace("BOUND", "5").replace('Falsification(("claim",))', 'Falsification(("claim",), measured)')
+MEASURED = """def measured(point, digits):
+    return 1 / 0
+
+
+def small("""
+
+
+def test_a_check_that_fails_at_the_witness_is_an_error_with_its_line_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(FILE.replace("BOUND", "5"))
+    assert run("check", str(mine), "--jobs", "1") == 1
+    witness = witness_of(tmp_path)
+    text = BROKEN.replace("def small(", MEASURED)
+    mine.write_text(text)
+    line = text.splitlines().index("    return 1 / 0") + 1
+    capsys.readouterr()
+    for command in (["replay", witness], ["check", str(mine), "--jobs", "1"]):
+        assert run(*command) == 1
+        printed = capsys.readouterr()
+        assert f"{mine}:{line}: ZeroDivisionError: division by zero" in printed.out
+        assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("BOUND", None, "WITNESS: small is not readable any more: its file {mine} is not an existing file"),
+        ('id="small"', 'id="tiny"', "WITNESS: small is not a statement of {mine}; "),
+        (
+            'Falsification(("claim",))',
+            'Evaluation(("claim",))',
+            "WITNESS: check 0 (falsification) is not a check of small",
+        ),
+        ('"claim"', '"bound"', "WITNESS: claim is not a clause that check 0 of small speaks of (bound)"),
+        ('"1", "10"', '"1", "2"', " is not in its domain, x in [1, 2]"),
+        ('sp.Symbol("x"', 'sp.Symbol("y"', "WITNESS: x is not a parameter of the domain, y in [1, 10]"),
+        ("sp.Lt(x, bound)", "sp.Lt(x, bound", "{mine}:9: SyntaxError"),
+    ],
+)
+def test_a_statement_that_is_gone_or_another_is_one_line(
+    before: str, after: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(FILE.replace("BOUND", "5"))
+    assert run("check", str(mine), "--jobs", "1") == 1
+    capsys.readouterr()
+    if after is None:
+        mine.unlink()
+    else:
+        changed = FILE.replace("import Clause, ", "import Clause, Evaluation, ").replace("BOUND", "5")
+        assert before in changed
+        mine.write_text(changed.replace(before, after))
+    assert run("replay", witness_of(tmp_path)) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    assert words.format(mine=mine) in line
+    assert "--" not in line
+    assert printed.out == ""
+
+
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = Witness("block-limit", None, 0, "evaluation", ("root",), {}, 0, 15, "versions", "command")
     gone = Witness("no-such-statement", None, 0, "evaluation", ("root",), {}, 0, 15, "versions", "command")
@@ -84,12 +170,12 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (str(tmp_path), "a file that rankproof wrote"),
         (str(store(base)), "given a value"),
         (str(store(gone)), "no-such-statement"),
-        (str(store(lost)), "FILE: "),
+        (str(store(lost)), "lost.py is not an existing file"),
     ):
         assert run("replay", argument) == 2
         printed = capsys.readouterr()
         (line,) = printed.err.splitlines()
-        assert line.startswith("rankproof: ")
+        assert line.startswith("rankproof: WITNESS: ")
         assert words in line
         assert printed.out == ""
     assert run("replay") == 2

@@ -28,13 +28,13 @@ def build(id, bound, *checks, mutants=()):
         clauses=(Clause("claim", "x is below a bound", sp.Lt(x, bound)),), checks=(*checks, sampled),
     )
 def true():
-    return build("true", 11, mutants=(Mutant("small", "a small bound", false),))
+    return build("true", 11, mutants=(Mutant("small", "a small bound", lambda: build("true", 5)),))
 def false():
     return build("false", 5)
 def unsound():
     return build("unsound", 5, Symbolic(("claim",), careless))
 def survivor():
-    return build("survivor", 11, mutants=(Mutant("same", "no change", true),))
+    return build("survivor", 11, mutants=(Mutant("same", "no change", lambda: build("survivor", 11)),))
 def undecided():
     open_step = identity("x = x + 0", x, x + sp.Symbol("hidden", positive=True), reduce=lambda residual: sp.nan)
     return build("undecided", 11, Symbolic(("claim",), lambda: [Derivation(("claim",), (open_step,))]))
@@ -210,6 +210,17 @@ def test_selection_and_stopping_at_the_first_failure(mine: pytest.Pytester) -> N
     partial.stdout.fnmatch_lines(["PROVED * unsound *(1 of 2 checks ran)"])
 
 
+def test_strict_makes_an_undecided_check_a_failure_and_says_so_in_the_command(mine: pytest.Pytester) -> None:
+    write(mine, "undecided")
+    assert run(mine).ret == 0
+    strict = run(mine, "--rankproof-strict")
+    assert strict.ret == 1
+    assert {name: strict.parseoutcomes()[name] for name in ("passed", "failed")} == {"passed": 1, "failed": 1}
+    strict.stdout.fnmatch_lines(
+        ["*SymPy could not reduce: x = x + 0*", "repeat: rankproof check mine.py undecided * --strict"]
+    )
+
+
 @pytest.mark.parametrize("option", ["--seed", "--rankproof-seed"])
 def test_the_seed_changes_the_draws_and_repeats_them(option: str, mine: pytest.Pytester) -> None:
     (mine.path / "conftest.py").write_text(
@@ -217,16 +228,16 @@ def test_the_seed_changes_the_draws_and_repeats_them(option: str, mine: pytest.P
         "@pytest.hookimpl(wrapper=True)\n"
         "def pytest_runtest_call(item):\n"
         "    from verification import verify\n"
-        "    run = verify.run_check\n"
+        "    run = verify.attempted\n"
         "    def told(*arguments):\n"
         "        found = run(*arguments)\n"
         "        print('drawn', found.seed, found.samples)\n"
         "        return found\n"
-        "    verify.run_check = told\n"
+        "    verify.attempted = told\n"
         "    try:\n"
         "        return (yield)\n"
         "    finally:\n"
-        "        verify.run_check = run\n"
+        "        verify.attempted = run\n"
     )
 
     def drawn(seed: str) -> list[str]:

@@ -9,6 +9,7 @@ from toy_statements import BUDGET, DOMAIN, n, nothing, seen, toy, x
 from verification import (
     Falsification,
     IntegerRange,
+    Mutant,
     Parameters,
     Provenance,
     RealRange,
@@ -54,9 +55,11 @@ def test_kebab_case_ids_are_accepted(good: str) -> None:
 
 
 def test_an_undeclared_symbol_is_named() -> None:
-    with pytest.raises(StatementError, match="toy: y is used but not declared; add a range or an observable"):
+    with pytest.raises(StatementError, match="toy: clause claim: y is used but not declared; add a range or an obs"):
         toy(sp.Gt(x, y), CHECK)
-    with pytest.raises(StatementError, match="y is used but not declared"):
+    with pytest.raises(StatementError, match="clause claim: w and y are used but not declared"):
+        toy(sp.Gt(x * sp.Symbol("w"), y), CHECK)
+    with pytest.raises(StatementError, match="toy: an assumption: y is used but not declared"):
         toy(TRUE, CHECK, assumptions=(sp.Gt(y, 0, evaluate=False),))
     with pytest.raises(StatementError, match="seen is used but not declared"):
         toy(sp.Gt(x, seen), CHECK)
@@ -84,10 +87,40 @@ def test_definitions_are_expanded_in_claims_and_what_they_use_must_be_declared()
 
 def test_an_unused_parameter_is_named() -> None:
     wide = Parameters((RealRange(x, "1", "10"), IntegerRange(n, 1, 2)))
-    with pytest.raises(StatementError, match="toy: n is declared but not used; remove it"):
-        toy(TRUE, CHECK, parameters=wide)
-    assert toy(sp.Gt(x, n - 2), CHECK, parameters=wide)
-    assert toy(TRUE, CHECK, parameters=wide, assumptions=(sp.Lt(n, 3),))
+    with pytest.raises(StatementError, match="toy: n is declared but not used; remove what is not needed"):
+        toy(TRUE, CHECK, parameters=wide).require_used()
+    wider = Parameters((*wide.ranges, RealRange(y, "1", "2")))
+    with pytest.raises(StatementError, match="toy: n and y are declared but not used"):
+        toy(TRUE, CHECK, parameters=wider).require_used()
+    toy(sp.Gt(x, n - 2), CHECK, parameters=wide).require_used()
+    toy(TRUE, CHECK, parameters=wide, assumptions=(sp.Lt(n, 3),)).require_used()
+    toy(TRUE, CHECK, parameters=wide, observed=True).require_used()
+
+
+def test_a_mutant_may_drop_a_term_but_is_the_same_statement() -> None:
+    wide = Parameters((RealRange(x, "1", "10"), IntegerRange(n, 1, 2)))
+    statement = toy(sp.Gt(x, n - 2), CHECK, parameters=wide)
+    dropped = toy(sp.Gt(x, 2), CHECK, parameters=wide)
+    assert statement.variant(Mutant("dropped", "2 in the place of n - 2", lambda: dropped)) is dropped
+    two = toy({"claim": TRUE, "word": None}, CHECK, WORDS)
+    assert two.variant(Mutant("one", "one clause of two", lambda: dropped)) is dropped
+    for variant, words in (
+        (toy(TRUE, CHECK, id="other"), "other is another statement, not a variant of toy; keep the id"),
+        (toy({"word": TRUE}, Falsification(("word",))), r"the variant's clauses \['word'\] are not among those of toy"),
+        (None, "the function returns nothing, not a Statement"),
+    ):
+        with pytest.raises(StatementError, match=words):
+            statement.variant(Mutant("m", "another", lambda variant=variant: variant))
+
+
+def test_a_domain_of_a_check_has_every_parameter_that_its_clauses_speak_of() -> None:
+    wide = Parameters((RealRange(x, "1", "10"), IntegerRange(n, 1, 2)))
+    narrow = Falsification(("claim",), domain=DOMAIN)
+    with pytest.raises(StatementError, match="toy: n is not in the domain of the falsification check; add a range"):
+        toy(sp.Gt(x, n - 2), narrow, parameters=wide)
+    with pytest.raises(StatementError, match="n is not in the domain"):
+        toy(TRUE, narrow, parameters=wide, assumptions=(sp.Lt(n, 3),))
+    assert toy(TRUE, narrow, parameters=wide).checks == (narrow,)
 
 
 def test_a_check_that_names_an_unknown_clause_is_refused() -> None:

@@ -43,14 +43,33 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "name": ("z = undefined  # HERE" + END, ["NameError", "undefined"]),
     "exit": ("import sys\nsys.exit(3)  # HERE" + END, ["SystemExit"]),
     "undeclared symbol": (
-        MINE + "Statement(  # HERE\n        id='mine', title='mine', parameters=DOMAIN,\n"
-        "        clauses=(Clause('claim', 'words', sp.Gt(x, y)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
-        ["mine: y is used but not declared", "add a range or an observable"],
+        MINE + "Statement(\n        id='mine', title='mine', parameters=DOMAIN,\n"
+        "        clauses=(\n            Clause('claim', 'words', sp.Gt(x, y)),  # HERE\n        ), checks=(CHECK,))\n"
+        "STATEMENTS = (mine,)\n",
+        ["mine: clause claim: y is used but not declared", "add a range or an observable"],
+    ),
+    "undeclared symbol in the second clause": (
+        MINE + "Statement(\n        id='mine', title='mine', parameters=DOMAIN, checks=(CHECK,),\n        clauses=(\n"
+        "            Clause('claim', 'words', sp.Gt(x, 2)),\n"
+        "            Clause(name='second', text='words', claim=sp.Gt(x, y)),  # HERE\n        ))\n"
+        "STATEMENTS = (mine,)\n",
+        ["mine: clause second: y is used but not declared"],
+    ),
+    "undeclared symbol in a clause that is built elsewhere": (
+        "CLAUSE = Clause('outside', 'words', sp.Gt(x * y, sp.Symbol('z')))  # HERE\n"
+        + MINE
+        + "build(clauses=(CLAUSE,))\nSTATEMENTS = (mine,)\n",
+        ["mine: clause outside: y and z are used but not declared"],
+    ),
+    "undeclared symbol in an assumption": (
+        MINE + "Statement(  # HERE\n        id='mine', title='mine', parameters=DOMAIN, assumptions=(sp.Gt(y, 1),),\n"
+        "        clauses=(Clause('claim', 'words', sp.Gt(x, 2)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
+        ["mine: an assumption: y is used but not declared"],
     ),
     "other assumptions": (
-        "z = sp.Symbol('x', real=True)\ndef mine():\n    return Statement(  # HERE\n"
+        "z = sp.Symbol('x', real=True)\ndef mine():\n    return Statement(\n"
         "        id='mine', title='mine', parameters=DOMAIN,\n"
-        "        clauses=(Clause('claim', 'words', sp.Gt(z, 0)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
+        "        clauses=(Clause('claim', 'words', sp.Gt(z, 0)),), checks=(CHECK,))  # HERE\nSTATEMENTS = (mine,)\n",
         ["x is used but not declared", "the x declared has other assumptions"],
     ),
     "empty real range": ("EMPTY = RealRange(x, '2', '1')  # HERE" + END, ["x: [2, 1]", "low"]),
@@ -58,7 +77,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "range of a word": ("EMPTY = RealRange(x, 'one', '2')  # HERE" + END, ["one"]),
     "assumptions that no point satisfies": (
         MINE + "Statement(  # HERE\n        id='mine', title='mine', parameters=DOMAIN, assumptions=(sp.Gt(x, 11),),\n"
-        "        clauses=(Clause('claim', 'words', sp.Gt(x, 0.5)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
+        "        clauses=(Clause('claim', 'words', sp.Gt(x, 1)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
         ["no point of the domain satisfies the assumptions"],
     ),
     "an expression for a claim": (
@@ -105,6 +124,21 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         + "build(mutants=(Mutant('m', 'words', NOTHING),))\nSTATEMENTS = (mine,)\n",
         ["mutant m: the function returns nothing, not a Statement"],
     ),
+    "a mutant that is another statement": (
+        MINE
+        + "build(mutants=(\n        Mutant('m', 'words', lambda: build(id='other')),  # HERE\n    ))\n"
+        + "STATEMENTS = (mine,)\n",
+        ["mutant m: other is another statement, not a variant of mine; keep the id"],
+    ),
+    "a mutant's function with an argument": (
+        "BAD = Mutant('m', 'words', lambda bound: build())  # HERE" + END,
+        ["mutant m: its function is a function of (bound), not a function of ()"],
+    ),
+    "a parameter that is not used": (
+        "def mine():  # HERE\n    wide = Parameters((*DOMAIN.ranges, RealRange(y, '1', '2')))\n"
+        "    return build(parameters=wide)\nSTATEMENTS = (mine,)\n",
+        ["mine: y is declared but not used"],
+    ),
     "one id twice": (
         "def mine():  # HERE\n    return build()\nSTATEMENTS = (build, mine)\n",
         ["the id mine is used twice"],
@@ -148,7 +182,6 @@ def test_a_mistake_is_one_message_with_its_line(text: str, words: list[str], tmp
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ("checks=(Falsification('claim', lambda p, d: {}, 's'),)", ["clauses of the falsification check is 'claim'"]),
         ("checks=(3,)", ["mine: 3 is not a check"]),
         ("title=3", ["title is 3, not a string"]),
         ("source='a paper'", ["source is 'a paper', not a Source"]),

@@ -72,10 +72,31 @@ def test_the_same_point_is_stored_once_and_what_is_not_refuted_never() -> None:
     assert len(list(stored("toy", None))) == 1
 
 
-def test_a_witness_of_a_users_file_is_not_one_of_the_catalogue() -> None:
+def test_a_witness_of_a_users_file_is_not_one_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     store(replace(example(), file="mine.py"))
     assert list(stored("toy", None)) == []
-    assert [witness for _, witness in stored("toy", "./mine.py")] == [replace(example(), file="mine.py")]
+    assert [witness for _, witness in stored("toy", "./mine.py")] == [
+        replace(example(), file=str(tmp_path / "mine.py"))
+    ]
+    assert list(stored("toy", "other/mine.py")) == []
+
+
+def test_the_users_file_is_stored_as_seen_from_the_witness_and_moves_along_with_it(tmp_path: Path) -> None:
+    path = store(replace(example(), file=str(tmp_path / "mine.py")))
+    assert json.loads(path.read_text())["file"] == "../../../mine.py"
+    moved = tmp_path.with_name(f"{tmp_path.name}-moved")
+    tmp_path.rename(moved)
+    assert read(moved / path.relative_to(tmp_path)).file == str(moved / "mine.py")
+    moved.rename(tmp_path)
+
+
+def test_the_same_point_of_two_files_is_two_witnesses(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("mine.py", "yours.py")]
+    paths = {store(replace(example(), file=file)) for file in (*files, *files, None)}
+    assert len(paths) == 3
+    for file in files:
+        assert [witness.file for _, witness in stored("toy", file) if witness] == [file]
 
 
 def test_values_are_exact_and_the_file_is_read_back_as_it_was() -> None:
@@ -93,7 +114,19 @@ def test_values_are_exact_and_the_file_is_read_back_as_it_was() -> None:
         (lambda found: json.dumps({key: found[key] for key in list(found)[1:]}), "its keys are"),
         (lambda found: json.dumps(found | {"check": "first"}), "its check is 'first'"),
         (lambda found: json.dumps(found | {"check": True}), "its check is True"),
-        (lambda found: json.dumps(found | {"point": {"x": 4}}), "are text"),
+        (lambda found: json.dumps(found | {"check": -1}), "its check is -1, below 0"),
+        (lambda found: json.dumps(found | {"point": {"x": 4}}), "are not text"),
+        (lambda found: json.dumps(found | {"clauses": []}), "its clauses and point are not text"),
+        (lambda found: json.dumps(found | {"clauses": "claim"}), "its clauses is 'claim'"),
+        (lambda found: json.dumps(found | {"seed": "one"}), "its seed is 'one'"),
+        (lambda found: json.dumps(found | {"seed": 1.5}), "its seed is 1.5"),
+        (lambda found: json.dumps(found | {"seed": -1}), "its seed is -1, below 0"),
+        (lambda found: json.dumps(found | {"digits": 0}), "its digits is 0, below 1"),
+        (lambda found: json.dumps(found | {"digits": True}), "its digits is True"),
+        (lambda found: json.dumps(found | {"kind": None}), "its kind is None"),
+        (lambda found: json.dumps(found | {"file": 3}), "its file is 3"),
+        (lambda found: json.dumps(found | {"versions": None}), "its versions is None"),
+        (lambda found: json.dumps(found | {"command": []}), r"its command is \[\]"),
     ],
 )
 def test_a_damaged_file_is_refused_in_words_and_passed_over_by_a_run(change: object, words: str) -> None:
@@ -111,11 +144,17 @@ def test_a_witness_that_does_not_fit_the_statement_is_refused() -> None:
         (replace(example(), check=3), "check 3"),
         (replace(example(), kind="certificate"), "is not a check of toy"),
         (replace(example(), point={"x": "11"}), r"x = 11 is not in its domain, x in \[1, 10\]"),
-        (replace(example(), point={"y": "4"}), "is not given a value"),
-        (replace(example(), point={"x": "four"}), "four"),
+        (replace(example(), point={}), "x is not given a value"),
+        (replace(example(), point={"x": "4", "y": "4"}), r"y is not a parameter of the domain, x in \[1, 10\]"),
+        (replace(example(), point={"x": "four"}), "x = four is not a decimal number"),
+        (
+            replace(example(), clauses=("claim", "other")),
+            r"other is not a clause that check 0 of toy speaks of \(claim\)",
+        ),
     ):
-        with pytest.raises(ArgumentError, match=words):
+        with pytest.raises(ArgumentError, match=words) as caught:
             judge_again(statement, wrong, BUDGET)
+        assert caught.value.argument == "WITNESS"
 
 
 def test_the_values_are_substituted_into_assumptions_and_claims() -> None:

@@ -52,4 +52,6 @@ def statement(statement_id: str) -> Statement:
     """The statement with this id; raises UnknownStatement, with the nearest ids, when there is none."""
     if statement_id not in _BUILDERS:
         raise unknown_statement(statement_id, _BUILDERS, "the catalogue", "'rankproof list' shows all ids")
-    return _BUILDERS[statement_id]()
+    found = _BUILDERS[statement_id]()
+    found.require_used()
+    return found

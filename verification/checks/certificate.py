@@ -13,12 +13,21 @@ from numerics.balls import precision
 from numerics.box_functions import BoxFunctions, Root
 from numerics.exact import shown
 from verification.budget import Budget
+from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth, judge
 from verification.coordinates import Variable, variable
 from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
+from verification.requirements import (
+    listed,
+    require,
+    require_evaluable_on_boxes,
+    require_function,
+    require_tuple,
+    sides_of_relation,
+)
 from verification.statement import Statement
 from verification.subdivision import Outcome, Problem, point_of, sides_of, subdivide
 from verification.substitution import substituted
@@ -42,6 +51,14 @@ class Quantities:
     roots: tuple[Root, ...] = ()
     granted: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        require("quantities", "values", self.values, Mapping, "a mapping from symbols to expressions")
+        for symbol, expression in self.values.items():
+            require("quantities", "a key of values", symbol, sp.Symbol, "a SymPy symbol")
+            require("quantities", f"the value of {symbol}", expression, sp.Expr, "a SymPy expression")
+        require_tuple("quantities", "roots", self.roots, Root, "Root")
+        require_tuple("quantities", "granted", self.granted, str, "strings")
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -61,10 +78,20 @@ class Certificate:
     part: Parameters | None = None
     kind: str = "certificate"
 
+    def __post_init__(self) -> None:
+        require_check(self)
+        owner, right = owner_of(self), "Parameters((range, ...))"
+        require(owner, "box", self.box, Parameters, right)
+        if self.quantities is not None:
+            require_function(owner, "quantities", self.quantities, "integers")
+        if self.part is not None:
+            require(owner, "part", self.part, Parameters, right)
+            if set(self.part.symbols) != set(self.box.symbols):
+                raise StatementError(f"{owner}: part is {self.part}, not a part of the box, {self.box}")
+
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """At most `budget.boxes` sub-boxes for each choice of the integers."""
         box = self.box_within(budget)
-        self._complain(statement)
         proven = outside = 0
         left: list[str] = []
         tight: set[str] = set()
@@ -73,7 +100,7 @@ class Certificate:
         undecided = 0
         with precision(_BITS):
             for fixed in _choices(box):
-                quantities = self.quantities(fixed) if self.quantities else Quantities({})
+                quantities = self._quantities(fixed)
                 granted = quantities.granted
                 problem = self._problem(statement, box, fixed, quantities)
                 outcome = subdivide(problem, budget.boxes)
@@ -114,18 +141,25 @@ class Certificate:
         """The box that is proven within a budget."""
         return self.box if budget.whole_boxes or self.part is None else self.part
 
-    def _complain(self, statement: Statement) -> None:
+    def require_fit(self, statement: Statement) -> None:
+        """Raise StatementError unless the claims and assumptions speak of the box, and intervals can evaluate them."""
+        owner = f"{statement.id}: {owner_of(self)}"
         claims = statement.claims(self.clauses).values()
         known = set(self.box.symbols) | (set(statement.observables or {}) if self.quantities else set())
-        spoken = [*claims, *statement.assumptions]
-        foreign = set().union(*(claim.free_symbols for claim in spoken)) - known
+        foreign = set().union(*(claim.free_symbols for claim in (*claims, *statement.assumptions))) - known
         if foreign:
-            raise StatementError(f"{statement.id}: {sorted(map(str, foreign))} in a certificate is not in its box")
-        endless = [str(one.symbol) for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
+            raise StatementError(f"{owner}: {listed(foreign)} not in its box; add a range, or quantities")
+        endless = [one.symbol for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
         if endless:
-            raise StatementError(
-                f"{statement.id}: the range of {endless} includes oo itself; in a certificate write high='inf' instead"
-            )
+            raise StatementError(f"{owner}: the range of {endless[0]} includes oo itself; write high='inf' instead")
+        for spoken in (*statement.claims(self.clauses, statement.definitions or {}).values(), *statement.assumptions):
+            for side in sides_of_relation(owner, spoken):
+                require_evaluable_on_boxes(owner, side)
+
+    def _quantities(self, fixed: Point) -> Quantities:
+        found = self.quantities(fixed) if self.quantities else Quantities({})
+        require(owner_of(self), "what quantities returns", found, Quantities, "Quantities({symbol: expression, ...})")
+        return found
 
     def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
         numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
@@ -153,7 +187,7 @@ class Certificate:
         """The claims judged as balls at one point of the box."""
         chosen = {one.symbol for one in self.box.ranges if isinstance(one, IntegerRange) or one.low == one.high}
         fixed = {symbol: value for symbol, value in point.items() if symbol in chosen}
-        quantities = self.quantities(fixed) if self.quantities else Quantities({})
+        quantities = self._quantities(fixed)
         with precision(_POINT_BITS):
             values = {**point, **_observed(point, quantities)}
             for one in statement.obligations(quantities.values):

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from numerics.balls import bits_for
 from verification.budget import Budget
+from verification.checks.fields import owner_of, require_check, require_measuring
 from verification.checks.tally import GUARD_DIGITS, Observe, Tally, nothing_observed
 from verification.claim import Truth
 from verification.evidence import Evidence, clause_text
 from verification.parameters import Parameters, Point
+from verification.requirements import require_count
 from verification.statement import Statement
 
 _REMEDY = "ask for fewer digits, or raise the working precision of the observables"
@@ -30,6 +32,12 @@ class Evaluation:
     digits: int | None = None
     refine: Observe | None = None
     kind: str = "evaluation"
+
+    def __post_init__(self) -> None:
+        require_check(self)
+        require_measuring(self, self.observe, self.refine)
+        if self.digits is not None:
+            require_count(owner_of(self), "digits", self.digits)
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Stops at the first counterexample."""

@@ -11,11 +11,13 @@ from hypothesis.errors import FlakyFailure, Unsatisfiable
 
 from numerics.balls import bits_for
 from verification.budget import Budget
+from verification.checks.fields import owner_of, require_check, require_measuring
 from verification.checks.hunt import VIOLATED, climb, danger, refusal, simplified
 from verification.checks.tally import GUARD_DIGITS, Observe, Tally, nothing_observed
 from verification.claim import Truth
 from verification.evidence import Evidence, clause_text
 from verification.parameters import Parameters, Point
+from verification.requirements import require, require_count
 from verification.statement import Statement
 
 _REMEDY = "ask for fewer digits, or raise the precision of the observables"
@@ -47,6 +49,12 @@ class Falsification:
     flows: bool = False
     refine: Observe | None = None
     kind: str = "falsification"
+
+    def __post_init__(self) -> None:
+        require_check(self)
+        require_measuring(self, self.observe, self.refine)
+        require_count(owner_of(self), "digits", self.digits)
+        require(owner_of(self), "flows", self.flows, bool, "True or False")
 
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Deterministic for a given seed."""

@@ -9,10 +9,12 @@ from numerics.balls import evaluate, precision
 from numerics.errors import ArgumentError
 from theory.derivation import Derivation, Kind, Step
 from verification.budget import Budget
+from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth
 from verification.errors import StatementError
 from verification.evidence import Evidence
 from verification.parameters import point_text
+from verification.requirements import require, require_function, require_tuple
 from verification.statement import Statement
 from verification.verdict import Verdict
 
@@ -33,14 +35,29 @@ class Symbolic:
     derive: Callable[[], Sequence[Derivation]]
     kind: str = "symbolic"
 
+    def __post_init__(self) -> None:
+        require_check(self)
+        require_function(owner_of(self), "derive", self.derive)
+
+    def derivations(self) -> tuple[Derivation, ...]:
+        """What `derive` returns; raises StatementError unless it is derivations that together prove the clauses."""
+        owner, found = owner_of(self), self.derive()
+        right = "a list of Derivation; one alone is written [one]"
+        require(owner, "what derive returns", found, list | tuple, right)
+        for one in found:
+            require(owner, "an entry of what derive returns", one, Derivation, right)
+            require_tuple(owner, "clauses of a derivation", one.clauses, str, "names of clauses")
+            require_tuple(owner, "steps of a derivation", one.steps, Step, "Step")
+        spoken = list(dict.fromkeys(clause for one in found for clause in one.clauses))
+        if set(spoken) != set(self.clauses):
+            raise StatementError(f"{owner}: derivations speak of {spoken}, not of its clauses {list(self.clauses)}")
+        if not all(any(step.kind in _CHECKED for step in one.steps) for one in found):
+            raise StatementError(f"{owner}: a derivation without a checked step proves nothing; add an identity")
+        return tuple(found)
+
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Carry out the derivations; independent of the budget."""
-        derivations = tuple(self.derive())
-        spoken = {clause for derivation in derivations for clause in derivation.clauses}
-        if spoken != set(self.clauses):
-            raise StatementError(f"{statement.id}: derivations speak of {sorted(spoken)}, the check of {self.clauses}")
-        if not all(any(step.kind in _CHECKED for step in derivation.steps) for derivation in derivations):
-            raise StatementError(f"{statement.id}: a derivation without a checked step proves nothing; add identities")
+        derivations = self.derivations()
         steps = [step for derivation in derivations for step in derivation.steps]
         sizes = tuple(size for derivation in derivations for size in derivation.sizes)
         checked = [step for step in steps if step.kind in _CHECKED]

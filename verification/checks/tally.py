@@ -12,8 +12,10 @@ from flint import arb
 from numerics.balls import precision
 from verification.claim import Judgement, Truth, judge, together
 from verification.declaration import Obligation, require_value
+from verification.errors import StatementError
 from verification.evidence import Evidence, Sample, Series, clause_text
 from verification.parameters import Point, point_text
+from verification.requirements import require
 from verification.statement import Statement
 from verification.substitution import substituted
 from verification.verdict import Verdict
@@ -82,9 +84,14 @@ class Tally:
         return self._remember(self._parts(claims, values), point, values, self.bits, has_floats(observed))
 
     def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
-        for one in self.obligations:
-            one.require(values)
-        return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
+        try:
+            for one in self.obligations:
+                one.require(values)
+            return {name: judge(claim, values, self.digits) for name, claim in claims.items()}
+        except KeyError as error:
+            raise StatementError(
+                f"nothing was measured for {error.args[0]}; return a value for each observable"
+            ) from None
 
     def _remember(
         self,
@@ -129,6 +136,7 @@ class Tally:
         while True:
             with precision(bits):
                 observed = observe(point, digits)
+                require("check", "what observe returns", observed, Mapping, "a mapping from observables to values")
                 floats = has_floats(observed)
                 values = {**point, **observed_balls(observed)}
                 parts = self._parts(claims, values)

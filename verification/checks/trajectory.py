@@ -9,10 +9,12 @@ import sympy as sp
 from numerics.balls import bits_for, precision
 from numerics.gradient_flow import StopReason
 from verification.budget import Budget
+from verification.checks.fields import owner_of, require_check
 from verification.checks.tally import GUARD_DIGITS, Tally
 from verification.claim import Truth
 from verification.evidence import Evidence, Series, clause_text
 from verification.parameters import Parameters, Point
+from verification.requirements import require, require_count, require_function
 from verification.statement import Statement
 
 _FEWEST_BITS = 96
@@ -29,6 +31,13 @@ class Observation:
     snapshots: Sequence[Mapping[sp.Symbol, Any]]
     stopped: StopReason
     series: Series | None = None
+
+    def __post_init__(self) -> None:
+        require("observation", "snapshots", self.snapshots, Sequence, "a list of mappings from symbols to values")
+        for values in self.snapshots:
+            require("observation", "a snapshot", values, Mapping, "a mapping from symbols to values")
+        require("observation", "stopped", self.stopped, StopReason, "a StopReason")
+        require("observation", "series", self.series, Series | None, "a Series")
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,13 @@ class Trajectory:
     most_flows: int | None = None
     kind: str = "trajectory"
 
+    def __post_init__(self) -> None:
+        require_check(self)
+        require_function(owner_of(self), "observe", self.observe, "point")
+        require_count(owner_of(self), "digits", self.digits)
+        if self.most_flows is not None:
+            require_count(owner_of(self), "most_flows", self.most_flows)
+
     def run(self, statement: Statement, budget: Budget) -> Evidence:
         """Stops at the first counterexample."""
         bits = max(_FEWEST_BITS, bits_for(self.digits + GUARD_DIGITS))
@@ -59,7 +75,7 @@ class Trajectory:
             for point in self.domain.grid(flows):
                 if statement.admits(point) is not Truth.TRUE:
                     continue
-                seen = self.observe(point)
+                seen = self._seen(point)
                 if seen.series is not None:
                     series.append(seen.series)
                 if seen.stopped is not StopReason.CONVERGED:
@@ -83,7 +99,7 @@ class Trajectory:
         tally = Tally(self.digits, bits, statement.obligations())
         if statement.admits(point) is Truth.TRUE:
             with precision(bits):
-                seen = self.observe(point)
+                seen = self._seen(point)
                 if seen.stopped is StopReason.CONVERGED:
                     self._judge(tally, statement.claims(self.clauses), point, seen)
                 else:
@@ -96,6 +112,11 @@ class Trajectory:
             statement=statement,
             domain="one point",
         )
+
+    def _seen(self, point: Point) -> Observation:
+        seen = self.observe(point)
+        require(owner_of(self), "what observe returns", seen, Observation, "an Observation")
+        return seen
 
     @staticmethod
     def _judge(tally: Tally, claims: Mapping[str, sp.Basic], point: Point, seen: Observation) -> bool:

@@ -14,7 +14,7 @@ from rich.table import Table
 from theory.derivation import Derivation, Kind, Step
 from verification.checks import Symbolic
 from verification.statement import Statement
-from verification.statement_file import library, located
+from verification.statement_file import library, line_of_check, located
 
 _MARKS = {Kind.IDENTITY: "=", Kind.SIGN: ">", Kind.DEFINITION: ":=", Kind.ARGUMENT: "*"}
 _PRETTY_COLUMNS = 96
@@ -52,8 +52,11 @@ def list_statements(file: Path | None) -> None:
 def show(statement_id: str, file: Path | None) -> None:
     """Show a statement: what it claims, its derivation step by step, its checks and its mutants."""
     statement = library(file).statement(statement_id)
-    with nullcontext() if file is None else located(file):
-        derivations = [one for check in statement.checks if isinstance(check, Symbolic) for one in check.derive()]
+    derivations: list[Derivation] = []
+    for check in statement.checks:
+        if isinstance(check, Symbolic):
+            with nullcontext() if file is None else located(file, line_of_check(check, file) or 1):
+                derivations += check.derivations()
     _show(Console(highlight=False, soft_wrap=not _terminal()), statement, derivations)
     command = "verify" if file is None else f"check {shlex.quote(str(file))}"
     click.echo(f"\nVerify with: rankproof {command} {statement.id}")

@@ -83,6 +83,7 @@ _OPTIONS = (
     ),
     click.option("--seed", default="0", show_default=True, metavar="N", help="Seed of every random draw."),
     click.option("--jobs", default=None, metavar="N", help="Worker processes (default: one per core)."),
+    click.option("--strict", is_flag=True, help="Exit with 1 also when a check is UNDECIDED."),
 )
 
 
@@ -99,7 +100,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
 def verify(ids: tuple[str, ...], **options: Any) -> int:
     """Verify statements of the catalogue (all of them by default).
 
-    Exit code 0: nothing refuted, unsound, vacuous or in error, and every mutant caught; 1 otherwise.
+    Exit code 0: nothing refuted, unsound, vacuous or in error, and every mutant caught; 1 otherwise. With --strict also
+    1 when a check is undecided.
     """
     return run_statements(None, ids, **options)
 
@@ -112,7 +114,8 @@ def check(file: str, ids: tuple[str, ...], **options: Any) -> int:
     """Check the statements of your own file (all of them by default), as `verify` does those of the catalogue.
 
     'rankproof new FILE' writes a template. Exit code 0: nothing refuted, unsound, vacuous or in error, and every mutant
-    caught; 1: something was; 2: FILE cannot be used, with the line of the file that is at fault.
+    caught; 1: something was, or with --strict a check is undecided; 2: FILE cannot be used, with the line of the file
+    that is at fault.
     """
     return run_statements(Path(file), ids, **options)
 
@@ -127,6 +130,7 @@ def run_statements(
     observations: str | None,
     seed: str,
     jobs: str | None,
+    strict: bool,
 ) -> int:
     """Verify statements of the catalogue, or of a file; returns the exit code 0 or 1."""
     statements = library(file)
@@ -144,7 +148,7 @@ def run_statements(
     _warn_of_unreadable(chosen, file)
     results = _run_with_progress(statements, file, chosen, budget, workers, command)
     results.sort(key=lambda result: chosen.index(result.statement.id))
-    failed = [result.statement.id for result in results if result.failed]
+    failed = [result.statement.id for result in results if result.failed or (strict and result.undecided)]
     summary: dict[str, Any] = {
         "command": command,
         "file": None if file is None else str(file),
@@ -152,6 +156,7 @@ def run_statements(
         "seed": budget.seed,
         "budget": asdict(budget),
         "jobs": workers,
+        "strict": strict,
         "started": started,
         "seconds": round(time.perf_counter() - begin, 2),
         "versions": environment(),

@@ -46,13 +46,16 @@ def section(result: StatementResult) -> dict[str, Any]:
 
 
 def _derivations(result: StatementResult) -> list[Derivation]:
-    """The general derivations; those at listed sizes are in the evidence as the list of their sizes."""
+    """The general derivations; those at listed sizes are in the evidence as the list of their sizes.
+
+    A derivation that raised is an ERROR of the evidence, and is not carried out again.
+    """
     pairs = zip(result.statement.checks, result.evidence, strict=True)
     return [
         derivation
         for check, evidence in pairs
-        if isinstance(check, Symbolic) and not evidence.sizes
-        for derivation in check.derive()
+        if isinstance(check, Symbolic) and not evidence.sizes and evidence.verdict is not Verdict.ERROR
+        for derivation in check.derivations()
     ]
 
 
