@@ -114,7 +114,7 @@ FRESH: Mapping[str, Shape] = {
         "0.96572",
         unit(u, v, w),
     ),
-    "waves that grow shorter": Shape(u * sp.sin(1 / u**2), "0.8514", (RealRange(u, "0.05", "1"),)),
+    "waves that grow shorter": Shape(u * sp.sin(1 / u**2), "0.851241023", (RealRange(u, "0.05", "1"),)),
     "a curved ridge": Shape(
         -((1 - u) ** 2) - 100 * (v - u**2) ** 2, "-0.00533", (RealRange(u, "-2", "2"), RealRange(v, "-1", "3"))
     ),
@@ -173,6 +173,13 @@ def test_the_counterexample_of_a_climb_is_shown_with_few_digits(name: str) -> No
     witness = SHAPES[name].attacked(1).witness
     assert witness is not None
     assert all(len(text) <= 6 for text in witness.values())
+
+
+@pytest.mark.parametrize("high", [1, 2, 5, 40])
+def test_a_search_of_few_integers_ends(high: int) -> None:
+    """No step is small enough to be worth taking there."""
+    shape = Shape(n * k, "3000", (IntegerRange(n, 1, high), IntegerRange(k, 1, high)))
+    assert shape.attacked(0).verdict is Verdict.CONSISTENT
 
 
 @pytest.mark.parametrize(

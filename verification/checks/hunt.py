@@ -118,10 +118,10 @@ def climb(value: Callable[[Place], float], domain: Parameters, start: Place) -> 
     size, turns = len(start), np.random.default_rng(0)
     here, best = start, value(start)
     yield best
-    axes, steps = np.eye(size), np.full(size, _LARGEST_STEP)
+    axes, steps = np.eye(size), np.maximum(_LARGEST_STEP, 2 * finest)
     while True:
-        origin, failures = here, np.zeros(size, dtype=int)
-        while failures.min() < 2 and (np.abs(steps[:, None] * axes) > finest).any():
+        origin, failures, stuck = here, np.zeros(size, dtype=int), False
+        while failures.min() < 2 and not stuck:
             for axis in range(size):
                 there = np.clip(here + steps[axis] * axes[axis], 0, 1)
                 found = value(there)
@@ -132,9 +132,10 @@ def climb(value: Callable[[Place], float], domain: Parameters, start: Place) -> 
                     steps[axis] *= -0.5
                     failures[axis] += 1
                 yield best
+            stuck = bool((np.abs(steps[:, None] * axes) <= finest).all())
         progress = here - origin
         length = float(np.linalg.norm(progress))
-        if not (np.abs(steps[:, None] * axes) > finest).any():
+        if stuck:
             axes, _ = np.linalg.qr(turns.standard_normal((size, size)))
             steps = np.full(size, _LARGEST_STEP * 10 ** turns.uniform(-3, 0))
         elif size > 1 and length > 0:
