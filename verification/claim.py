@@ -94,23 +94,23 @@ def _margin(small: Any, large: Any, size: float | None) -> float:
     """How far small < large is from failing, by midpoints: in [-2, 2], increasing in large and decreasing in small.
 
     Sides of one sign are compared by the logarithm of their quotient, so that sides many decades apart can be steered
-    together; `size` is what a difference from zero is measured by.
+    together; across zero, where no quotient grows with both, by that of their difference. `size` is what a difference
+    from zero is measured by.
     """
     small, large = small.mid(), large.mid()
     if not (small.is_finite() and large.is_finite()):
         return 2.0
     difference = large - small
+    if difference == 0:
+        return 0.0
     if size is not None:
         return float(difference) / size if size else 0.0
-    scale = abs(small).max(abs(large))
-    if scale == 0:
-        return 0.0
-    relative = float(difference / scale)
-    if abs(relative) >= 1:
-        return relative
-    quotient = float(abs(small).min(abs(large)) / scale)
-    distance = -math.log(quotient) if quotient < 0.5 else -math.log1p(-abs(relative))
-    return math.copysign(distance / (1 + distance), relative)
+    if small * large > 0:
+        scale = abs(small).max(abs(large))
+        quotient = abs(small).min(abs(large)) / scale
+        distance = float(-quotient.log()) if quotient < 0.5 else -math.log1p(-abs(float(difference / scale)))
+        return math.copysign(distance / (1 + distance), float(difference / scale))
+    return math.copysign(1.5 + math.atan(float(abs(difference).log())) / math.pi, float(difference.sgn()))
 
 
 def _size_beside_zero(claim: Relational) -> Callable[[Mapping[sp.Symbol, Any]], float | None]:
@@ -163,13 +163,12 @@ def _inequality(strict: bool, downwards: bool) -> Callable[[Any, Any, float | No
         small, large = (right, left) if downwards else (left, right)
         true = small < large if strict else small <= large
         false = small >= large if strict else small > large
-        distance = _distance(small, large)
-        violation = 0.0 if true else distance if small.mid() > large.mid() else 0.0
-        margin = -distance if small.mid() > large.mid() else distance
+        violation = 0.0 if true else _distance(small, large) if small.mid() > large.mid() else 0.0
         if false and violation == 0.0:
             # A strict inequality that fails by equality has no size; like any false yes-or-no claim it counts as 1.
             violation = 1.0
-        return Judgement(Truth.TRUE if true else Truth.FALSE if false else Truth.UNKNOWN, violation, margin)
+        truth = Truth.TRUE if true else Truth.FALSE if false else Truth.UNKNOWN
+        return Judgement(truth, violation, _margin(small, large, size))
 
     return compare
 

@@ -5,10 +5,11 @@ All values are exact: integers, fractions with short decimal expansions, or infi
 
 import math
 import operator
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 import sympy as sp
 from hypothesis import strategies as st
@@ -20,6 +21,10 @@ from verification.errors import StatementError
 from verification.requirements import require, require_tuple
 
 _FAR = 7 * 10**40
+#: Distances from the end of a half-infinite range that are drawn, for ends of size 1 or smaller.
+_NEAR, _FAR_OUT = Fraction(1, 10**6), 10**12
+#: The share of a range with oo that is finite.
+_FINITE = 0.9
 
 Point = dict[sp.Symbol, Any]  # int | Fraction | infinity
 
@@ -46,9 +51,14 @@ class IntegerRange:
         """Uniform, shrinking towards low."""
         return _integers(self.low, self.high)
 
-    def at(self, fraction: float) -> int:
-        """The value at a fraction in [0, 1) of the range."""
-        return self.low + int(fraction * (self.high - self.low + 1))
+    def at(self, fraction: float, digits: int = 0) -> int:
+        """The value at a fraction in [0, 1] of the range; all digits of an integer are kept."""
+        return min(self.high, self.low + int(Fraction(fraction) * (self.high - self.low + 1)))
+
+    @property
+    def finest(self) -> float:
+        """The smallest difference of fractions that can change the value."""
+        return 0.5 / (self.high - self.low + 1)
 
     def fraction(self, value: Any) -> float:
         """A fraction in [0, 1) at which `at` has this value."""
@@ -68,17 +78,20 @@ class IntegerRange:
 class RealRange:
     """Reals between low and high, both ends included.
 
-    A range of positive numbers is drawn with three significant digits on a logarithmic scale; one that reaches 0 or
-    below with a thousand even steps. high = oo makes it half-infinite (draws stop at `horizon`); `infinity` adds the
-    value oo itself. The end 0 belongs to the range of a positive symbol only as its closure: it is never drawn, and a
-    certificate includes it. Bounds are exact. Raises StatementError when empty, or when the symbol is declared to be
-    something else than every number of the range.
+    A range of positive numbers is drawn with three significant digits on a logarithmic scale (more where the range is
+    narrow); one that reaches 0 or below with a thousand even steps. high = oo makes it half-infinite: draws stop at
+    `horizon`, and above an end of 0 or below it is the distance from that end that is drawn on a logarithmic scale,
+    from `_NEAR` to `_FAR_OUT`. `infinity` adds the value oo itself. The end 0 belongs to the range of a positive symbol
+    only as its closure: it is never drawn, and a certificate includes it. Bounds are exact. Raises StatementError when
+    empty, or when the symbol is declared to be something else than every number of the range.
     """
 
     symbol: sp.Symbol
     low: Fraction
     high: Exact
     infinity: bool = False
+    #: The smallest difference of fractions that is worth a step: that of floats, with room for rounding.
+    finest: ClassVar[float] = 1e-13
 
     def __post_init__(self) -> None:
         _require_symbol(self.symbol)
@@ -109,58 +122,102 @@ class RealRange:
         """The largest finite value that is drawn."""
         if isinstance(self.high, Fraction):
             return self.high
-        return self.low * 10**6 if self.logarithmic else self.low + 1000
+        return self._origin + _FAR_OUT * self._scale
 
     @property
-    def _step(self) -> Fraction:
+    def drawn(self) -> str:
+        """What is drawn, where that is less than the range; otherwise nothing."""
+        if self.high != math.inf:
+            return ""
+        least = f"from {shown(self._least)} " if self.low == 0 and self.symbol.is_positive else ""
+        return f"{self.symbol} drawn {least}up to {shown(self.horizon)}"
+
+    @property
+    def _origin(self) -> Fraction:
+        """What is drawn on a logarithmic scale is the distance from here."""
+        return Fraction(0) if self.logarithmic else self.low
+
+    @property
+    def _least(self) -> Fraction:
+        """The smallest distance from the origin that is drawn on a logarithmic scale."""
+        return self.low if self.logarithmic else _NEAR * self._scale
+
+    @property
+    def _scale(self) -> Fraction:
+        return max(Fraction(1), abs(self.low))
+
+    @property
+    def _even(self) -> bool:
+        """True when the values are spread evenly, not by their logarithms."""
+        return not self.logarithmic and self.high != math.inf
+
+    @property
+    def _decades(self) -> tuple[float, float]:
+        """The logarithms of the smallest and of the largest distance that are drawn."""
+        return _log10(self._least), _log10(self.horizon - self._origin)
+
+    def _step(self, digits: int = 3) -> Fraction:
         """The spacing of draws on a linear scale."""
         span = self.horizon - self.low
-        return Fraction(10) ** (math.floor(_log10(span)) - 3) if span else Fraction(1)
+        return Fraction(10) ** (math.floor(_log10(span)) - digits) if span else Fraction(1)
 
     def strategy(self) -> st.SearchStrategy[Exact]:
         """Three significant digits, shrinking towards round numbers near 1; or even steps, shrinking towards 0."""
-        if self.logarithmic:
-            least, most = math.floor(_log10(self.low)), math.floor(_log10(self.horizon))
+        if self._even or self.horizon < 2 * self._least:
+            # Above zero first, so that shrinking ends at the value nearest to it.
+            step = self._step()
+            first, last = math.floor(self.low / step), math.ceil(self.horizon / step)
+            upwards = _integers(max(0, first), max(0, last)).map(lambda count: self._nearest(count * step, step))
+            downwards = _integers(max(0, -last), max(0, -first)).map(lambda count: self._nearest(-count * step, step))
+            finite = upwards | downwards if first < 0 < last else downwards if first < 0 else upwards
+        else:
+            least, most = (math.floor(end) for end in self._decades)
             nearest = min(max(0, least), most)
             exponents = st.sampled_from(sorted(range(least, most + 1), key=lambda exponent: abs(exponent - nearest)))
             finite = st.builds(self._rounded, _integers(100, 999), exponents)
-        else:
-            # Above zero first, so that shrinking ends at the value nearest to it.
-            upwards = _integers(0, max(0, math.floor(self.horizon / self._step))).map(self._stepped)
-            downwards = _integers(0, max(0, math.floor(-self.low / self._step))).map(lambda k: self._stepped(-k))
-            finite = upwards | downwards if self.low < 0 < self.horizon else downwards if self.low < 0 else upwards
+            finite = finite if self.logarithmic or not self.contains(self.low) else st.just(self.low) | finite
         return finite | st.just(math.inf) if self.infinity else finite
 
-    def _rounded(self, digits: int, exponent: int) -> Fraction:
-        return min(self.horizon, max(self.low, digits * Fraction(10) ** (exponent - 2)))
+    def _rounded(self, number: int, exponent: int, digits: int = 3) -> Fraction:
+        value = self._origin + number * Fraction(10) ** (exponent - digits + 1)
+        return min(self.horizon, max(self._origin + self._least, value))
 
-    def _stepped(self, count: int) -> Fraction:
-        value = min(self.horizon, max(self.low, count * self._step))
-        return min(self._step, self.horizon) if value == 0 and self.symbol.is_positive else value
+    def _nearest(self, value: Fraction, least: Fraction) -> Fraction:
+        value = min(self.horizon, max(self.low, value))
+        return min(least, self.horizon) if value == 0 and self.symbol.is_positive else value
 
-    def at(self, fraction: float) -> Exact:
-        """The value at a fraction in [0, 1) of the range, in its measure; the top tenth is oo where oo is legal."""
+    def at(self, fraction: float, digits: int = 3) -> Exact:
+        """The value at a fraction in [0, 1] of the range, in its measure; the top tenth is oo where oo is legal.
+
+        With so many significant digits: of the value on a logarithmic scale, of the span on a linear one.
+        """
         if self.infinity:
-            if fraction >= 0.9:
+            if fraction >= _FINITE:
                 return math.inf
-            fraction /= 0.9
-        if not self.logarithmic:
-            return self._stepped(round((self.low + Fraction(fraction) * (self.horizon - self.low)) / self._step))
-        low, high = _log10(self.low), _log10(self.horizon)
+            fraction /= _FINITE
+        if self._even:
+            step = self._step(digits)
+            value = round((self.low + Fraction(fraction) * (self.horizon - self.low)) / step) * step
+            return self._nearest(value, step)
+        if fraction == 0 and self.contains(self.low):
+            return self.low
+        low, high = self._decades
         exponent = math.floor(low + fraction * (high - low))
-        return self._rounded(round(100 * 10 ** (low + fraction * (high - low) - exponent)), exponent)
+        digits += max(0, math.ceil(-math.log10(high - low))) if high > low else 0
+        return self._rounded(round(10 ** (low + fraction * (high - low) - exponent + digits - 1)), exponent, digits)
 
     def fraction(self, value: Any) -> float:
         """A fraction in [0, 1) at which `at` is near this value."""
         if isinstance(value, float):
-            return 0.95
-        span = self.horizon - self.low
-        if self.logarithmic:
-            low, high = _log10(self.low), _log10(self.horizon)
-            share = (_log10(value) - low) / (high - low) if high > low else 0.0
-        else:
+            return (_FINITE + 1) / 2
+        if self._even:
+            span = self.horizon - self.low
             share = float((value - self.low) / span) if span else 0.0
-        return min(max(share, 0.0), math.nextafter(1.0, 0.0)) * (0.9 if self.infinity else 1.0)
+        else:
+            low, high = self._decades
+            distance = max(self._least, value - self._origin)
+            share = (_log10(distance) - low) / (high - low) if high > low else 0.0
+        return min(max(share, 0.0), math.nextafter(1.0, 0.0)) * (_FINITE if self.infinity else 1.0)
 
     def contains(self, value: Any) -> bool:
         """True for exact numbers in [low, high], and for oo where it is legal."""
@@ -173,9 +230,9 @@ class RealRange:
     def __str__(self) -> str:
         if self.low == self.high and not self.infinity:
             return f"{self.symbol} = {shown(self.low)}"
-        if self.high == math.inf:
-            return f"{self.symbol} in [{shown(self.low)}, oo" + ("]" if self.infinity else ")")
         left = "(" if self.low == 0 and self.symbol.is_positive else "["
+        if self.high == math.inf:
+            return f"{self.symbol} in {left}{shown(self.low)}, oo" + ("]" if self.infinity else ")")
         return f"{self.symbol} in {left}{shown(self.low)}, {shown(self.high)}]" + (" or oo" if self.infinity else "")
 
 
@@ -223,22 +280,32 @@ class Parameters:
         """True when every declared symbol has a value in its range."""
         return all(one.symbol in point and one.contains(point[one.symbol]) for one in self.ranges)
 
-    def grid(self, count: int) -> Iterator[Point]:
+    def point(self, place: Sequence[float], digits: int = 3) -> Point:
+        """The point at one fraction in [0, 1] per range, with so many significant digits."""
+        return {one.symbol: one.at(share, digits) for one, share in zip(self.ranges, place, strict=True)}
+
+    def place(self, point: Mapping[sp.Symbol, Any]) -> list[float]:
+        """One fraction per range, at which `point` is near this point."""
+        return [one.fraction(point[one.symbol]) for one in self.ranges]
+
+    def grid(self, count: int, seed: int | None = None) -> Iterator[Point]:
         """At most `count` different points spread evenly over the domain.
 
         A Kronecker sequence of the generalised golden ratio, without repetitions: deterministic, and a shorter grid is
-        the beginning of a longer one.
+        the beginning of a longer one. A seed shifts it.
         """
         size = len(self.ranges)
         ratio = 2.0
         for _ in range(60):
             ratio = (1 + ratio) ** (1 / (size + 1))
+        shifts = [0.5] * size if seed is None else [random.Random(f"{seed} {axis}").random() for axis in range(size)]
         seen = set()
         for index in range(1, count + 1):
-            point = tuple(one.at((0.5 + index * ratio ** -(axis + 1)) % 1.0) for axis, one in enumerate(self.ranges))
-            if point not in seen:
-                seen.add(point)
-                yield dict(zip(self.symbols, point, strict=True))
+            point = self.point([(shift + index * ratio ** -(axis + 1)) % 1.0 for axis, shift in enumerate(shifts)])
+            values = tuple(point.values())
+            if values not in seen:
+                seen.add(values)
+                yield point
 
     def restricted(self, *ranges: Range) -> "Parameters":
         """The same domain with some ranges replaced."""
@@ -249,6 +316,11 @@ class Parameters:
                 f"parameters: {sorted(map(str, unknown))} is not declared; restrict declared symbols only"
             )
         return Parameters(tuple(new.get(one.symbol, one) for one in self.ranges))
+
+    @property
+    def drawn(self) -> str:
+        """The domain as text, and what is drawn of it where that is less."""
+        return "; ".join([str(self), *(one.drawn for one in self.ranges if isinstance(one, RealRange) and one.drawn)])
 
     def __str__(self) -> str:
         return ", ".join(str(one) for one in self.ranges)

@@ -271,3 +271,18 @@ class TestMargins:
         margins = [self.margin(claim, value) for value in ("1000", "10", "3", "2.1", "2.001", "1.9")]
         assert margins == sorted(margins, reverse=True)
         assert margins[-2] > 0 > margins[-1]
+
+    @pytest.mark.parametrize("bound", [sp.Rational(1, 2), sp.Integer(0), sp.Rational(-1, 2)])
+    def test_it_falls_towards_the_bound_across_zero(self, bound: sp.Rational) -> None:
+        """A margin relative to the larger side rises again where one side changes its sign, and steers away."""
+        claim = sp.Lt(5 - x, bound, evaluate=False)
+        margins = [self.margin(claim, value) for value in ("1e6", "1000", "20", "10", "6", "5.9", "5.51", "4", "1")]
+        assert margins == sorted(margins, reverse=True)
+        assert len(set(margins)) == 9
+        assert margins[-3] > margins[-2]
+
+    def test_a_side_that_underflows_is_still_steered(self) -> None:
+        claim = sp.Lt(sp.exp(-1000 * x), sp.Rational(1, 2))
+        margins = [self.margin(claim, value) for value in ("100", "10", "9", "1", "0.1")]
+        assert margins == sorted(margins, reverse=True)
+        assert len(set(margins)) == 5

@@ -75,6 +75,20 @@ def test_a_range_contains_what_it_draws_and_the_value_at_every_fraction(one: Any
 
 
 @pytest.mark.parametrize("one", RANGES, ids=str)
+def test_with_many_digits_every_fraction_is_met_and_the_ends_are_values(one: Any) -> None:
+    """Where the range has a value near: integers and ranges of one number have few."""
+    assert one.contains(one.at(0.0, 15))
+    assert one.contains(one.at(1.0, 15))
+    for index in range(1, 90):
+        value = one.at(index / 100, 15)
+        assert one.contains(value)
+        if isinstance(one, RealRange) and one.low < one.high:
+            assert one.fraction(value) == pytest.approx(index / 100, abs=1e-10)
+        else:
+            assert one.at(one.fraction(value), 15) == value
+
+
+@pytest.mark.parametrize("one", RANGES, ids=str)
 def test_values_are_exact_and_never_floats_except_infinity(one: Any) -> None:
     values = [one.at(i / 97) for i in range(97)]
     assert all(isinstance(value, (int, Fraction)) or value == math.inf for value in values)
@@ -112,9 +126,36 @@ def test_a_half_infinite_range_contains_everything_above_its_end_and_draws_up_to
     endless = RealRange(x, "1.05", "inf")
     assert endless.contains(Fraction(10**30))
     assert not endless.contains(math.inf)
-    assert max(endless.at(i / 50) for i in range(50)) > 10**5
+    assert max(endless.at(i / 50) for i in range(50)) > 10**11
+    assert endless.at(1.0) == endless.horizon
+    assert Parameters((endless,)).drawn == "x in [1.05, oo); x drawn up to 1.05e12"
+    assert Parameters((RealRange(x, "0", "inf"),)).drawn == "x in (0, oo); x drawn from 0.000001 up to 1e12"
+    assert Parameters((RealRange(x, "1", "2"),)).drawn == "x in [1, 2]"
+    assert RealRange(u, "0", "inf").at(0.0) == 0
     assert str(endless) == "x in [1.05, oo)"
     assert str(RealRange(x, "1.05", "inf", infinity=True)) == "x in [1.05, oo]"
+
+
+def test_a_narrow_range_is_drawn_between_its_ends() -> None:
+    """Three significant digits would leave only the ends."""
+    narrow = RealRange(x, "1000", "1001")
+    assert len({narrow.at(i / 100) for i in range(100)}) > 90
+    drawn = set()
+
+    @settings(database=None)
+    @given(narrow.strategy())
+    def draw(value: Fraction) -> None:
+        drawn.add(value)
+
+    draw()
+    assert len(drawn) > 30
+
+
+def test_a_grid_of_another_seed_has_other_points() -> None:
+    domain = Parameters((RealRange(x, "1", "100"), RealRange(u, "-1", "1")))
+    grids = [[tuple(point.values()) for point in domain.grid(50, seed)] for seed in (None, 1, 2, 1)]
+    assert grids[1] == grids[3]
+    assert len({*grids[0], *grids[1], *grids[2]}) > 140
 
 
 def test_a_linear_range_is_covered_evenly() -> None:

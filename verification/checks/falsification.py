@@ -1,19 +1,21 @@
 """Falsification check: a search of the domain for a counterexample, steered towards the worst point."""
 
-import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis.errors import FlakyFailure, Unsatisfiable
 
 from numerics.balls import bits_for
 from verification.budget import Budget
 from verification.checks.fields import owner_of, require_check, require_measuring
-from verification.checks.hunt import VIOLATED, climb, danger, refusal, simplified
-from verification.checks.tally import GUARD_DIGITS, Observe, Tally, nothing_observed
+from verification.checks.hunt import VIOLATED, climb, danger, hunt, refusal, remembered, simplified
+from verification.checks.tally import GUARD_DIGITS, Observe, Tally, Violation, nothing_observed
 from verification.claim import Truth
 from verification.evidence import Evidence, clause_text
 from verification.parameters import Parameters, Point
@@ -22,6 +24,7 @@ from verification.statement import Statement
 
 _REMEDY = "ask for fewer digits, or raise the precision of the observables"
 _HUNTED = 2  # one in so many of the budget's examples is kept for climbing from the worst points
+_SPREAD = 2  # one in so many evaluations of the climb is spread over the domain
 _WORSE = 10  # one in so many, once there is a counterexample
 
 
@@ -34,7 +37,9 @@ class Falsification:
     """Judge the clauses at points that are drawn by Hypothesis and steered towards failure.
 
     Steering follows, for each clause, the logarithm of the residual of an equation or of the margin of an inequality,
-    and the margin of assumptions that fail; then a climb in the domain's own measure starts from the worst points.
+    and the margin of assumptions that fail. Then points are spread over the domain, and climbs in its own measure start
+    from the worst of all that are not near each other, until one violates. Claims in the parameters alone cost little,
+    and get more points.
     observe(point, digits) returns balls: rigorous ones, or ones as wide as an error estimate. Plain floats are taken as
     balls of relative radius 1e-9 (heuristic), and `refine`, which returns balls, is asked where they are not clear-cut.
     `flows` says that each point costs an integrated flow. The witness is shrunk; the worst residual is that of the
@@ -84,19 +89,20 @@ class Falsification:
         with suppress(_CounterexampleFound, FlakyFailure, Unsatisfiable):
             search()
         shrunk = tally.found
-        # A counterexample is in hand: climbing only looks for a worse one.
-        self._climb(domain, scores, look, examples // (_HUNTED if shrunk is None else _WORSE))
-        if shrunk is not None:
+        if shrunk is None:
+            cheap = self.observe is nothing_observed and not self.flows
+            self._hunt(domain, scores, look, budget.cheap_examples if cheap else examples // _HUNTED, budget.seed)
+        if tally.found is not None:
+            shrunk = shrunk or self._shrunk(domain, tally, look)
+            self._worsen(domain, scores, look, examples // _WORSE)
             tally.found = shrunk
-        elif tally.found is not None:
-            self._shrink(domain, tally, look)
         return tally.evidence(
             self.kind,
             self.clauses,
             f"{self.method}: no counterexample to {clause_text(self.clauses)} in {tally.admitted} examples",
             _REMEDY,
             statement=statement,
-            domain=str(domain),
+            domain=domain.drawn,
             seed=budget.seed,
         )
 
@@ -131,25 +137,43 @@ class Falsification:
 
         return look
 
-    def _climb(
+    def _hunt(
+        self,
+        domain: Parameters,
+        scores: dict[str, list[tuple[float, Point]]],
+        look: Callable[[Point], dict[str, float]],
+        evaluations: int,
+        seed: int,
+    ) -> None:
+        """Look at points spread over the domain, then climb for every clause until one is violated."""
+        spread = evaluations // _SPREAD
+        for point in domain.grid(spread, seed):
+            if max(look(point).values()) >= VIOLATED:
+                return
+        each = (evaluations - spread) // len(self.clauses)
+        for name in self.clauses:
+            hunt(partial(_score, look, name), domain, scores[name], each)
+            if max(score for score, _ in scores[name]) >= VIOLATED:
+                return
+
+    def _worsen(
         self,
         domain: Parameters,
         scores: dict[str, list[tuple[float, Point]]],
         look: Callable[[Point], dict[str, float]],
         evaluations: int,
     ) -> None:
-        """Climb from the worst point of every clause, unless all that was met is refused without a slope."""
-        each = evaluations // len(self.clauses)
+        """Climb from the worst violation of every clause, to report how bad it gets."""
         for name in self.clauses:
-            known = [one for one in scores[name] if math.isfinite(one[0])]
-            if known:
-                worst = max(known, key=lambda one: one[0])[1]
-                climb(partial(_score, look, name), domain, worst, each)
+            score, worst = max(scores[name], key=lambda one: one[0])
+            if score >= VIOLATED:
+                value = remembered(partial(_score, look, name), domain)
+                start = np.array(domain.place(worst))
+                deque(islice(climb(value, domain, start), evaluations // len(self.clauses)), maxlen=0)
 
-    def _shrink(self, domain: Parameters, tally: Tally, look: Callable[[Point], dict[str, float]]) -> None:
-        """Replace the counterexample of the climb by a simpler one."""
+    def _shrunk(self, domain: Parameters, tally: Tally, look: Callable[[Point], dict[str, float]]) -> Violation:
+        """A simpler counterexample in the place of the one that the climb found."""
         assert tally.found is not None
-        start = tally.found.point
         best = tally.found
 
         def violates(point: Point) -> bool:
@@ -159,8 +183,8 @@ class Falsification:
             best = tally.found
             return True
 
-        simplified(start, domain, violates, 200)
-        tally.found = best
+        simplified(best.point, domain, violates, 200)
+        return best
 
 
 def _score(look: Callable[[Point], dict[str, float]], clause: str, point: Point) -> float:

@@ -1,16 +1,20 @@
 """A search for the worst point that follows slopes, and the simplification of what it finds.
 
 Hypothesis draws digits and exponents, so that its own climbing stops at the ends of decades; this search moves in the
-domain's own measure, a fraction in [0, 1) per parameter.
+domain's own measure, a fraction in [0, 1] per parameter, with steps as fine as floats allow. Only comparisons of scores
+steer it, so that a score need not be smooth or scaled.
 
-Source
+Sources
     Rosenbrock, "An automatic method for finding the greatest or least value of a function", The Computer Journal 3
-    (1960).
+    (1960). Torn and Viitanen, "Topographical global optimization using pre-sampled points", Journal of Global
+    Optimization 5 (1994). Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
+    optimization", AISTATS (2016), for successive halving.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,12 +23,16 @@ from verification.claim import Judgement, Truth
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 
 Score = Callable[[Point], float]
+Place = np.ndarray  # one fraction in [0, 1] per parameter
 #: Scores at least this large are violations; below `REFUSED` an assumption fails.
 VIOLATED = 1000.0
 REFUSED = -1000.0
 _LEAST_LOG = -400.0
-_RESTARTS = 12
-_FIRST_STEP, _FINEST = 0.1, 1 / 4000
+#: Significant digits of the points that a climb visits.
+_DIGITS = 15
+#: Climbs start from points that none of so many nearest neighbours exceeds; so many climbs, each worth so much work.
+_NEIGHBOURS, _STARTS, _LEAST_CLIMB = 6, 16, 60
+_LARGEST_STEP = 0.1
 
 
 def danger(parts: Mapping[str, Judgement], clause: str) -> float:
@@ -49,45 +57,89 @@ def _log10(number: float) -> float:
     return max(_LEAST_LOG, math.log10(number)) if 0 < number < math.inf else (_LEAST_LOG if number <= 0 else 0.0)
 
 
-def climb(score: Score, domain: Parameters, start: Point, evaluations: int) -> None:
-    """Rosenbrock's search upwards from `start`: one step along each axis, axes turned into the direction of progress.
+def hunt(score: Score, domain: Parameters, known: Sequence[tuple[float, Point]], evaluations: int) -> None:
+    """Climb from the tops of what is known until a point violates: every climb a little, the better half further.
 
     Deterministic. At most that many evaluations; a point met twice is evaluated once.
     """
+    value = remembered(score, domain)
+    starts = _tops(domain, known)[: max(1, evaluations // _LEAST_CLIMB)]
+    climbs = [climb(value, domain, start) for start in starts]
+    rounds = len(climbs).bit_length()
+    for left in range(rounds, 0, -1):
+        share = evaluations // (left * len(climbs))
+        reached = []
+        for one in climbs:
+            best = -math.inf
+            for best in islice(one, share):
+                evaluations -= 1
+                if best >= VIOLATED:
+                    return
+            reached.append(best)
+        order = sorted(range(len(climbs)), key=lambda index: -reached[index])
+        climbs = [climbs[index] for index in order[: max(1, len(order) // 2)]]
+
+
+def _tops(domain: Parameters, known: Sequence[tuple[float, Point]]) -> list[Place]:
+    """Places that no near neighbour exceeds, the worst first."""
+    order = sorted((one for one in known if math.isfinite(one[0])), key=lambda one: -one[0])
+    places = np.array(list(dict.fromkeys(tuple(domain.place(point)) for _, point in order)))
+    tops: list[Place] = []
+    for index, place in enumerate(places):
+        if len(tops) == _STARTS:
+            break
+        nearest = np.argsort(np.abs(places - place).max(axis=1), kind="stable")[1 : 1 + _NEIGHBOURS]
+        if not (nearest < index).any():
+            tops.append(place)
+    return tops
+
+
+def remembered(score: Score, domain: Parameters) -> Callable[[Place], float]:
+    """The score by places; a point that is met twice is judged once."""
     seen: dict[tuple[Any, ...], float] = {}
 
-    def value(place: np.ndarray) -> float:
-        point = {one.symbol: one.at(float(share)) for one, share in zip(domain.ranges, place, strict=True)}
+    def value(place: Place) -> float:
+        point = domain.point(place.tolist(), _DIGITS)
         key = tuple(point.values())
         if key not in seen:
-            seen[key] = score(point) if len(seen) < evaluations else -math.inf
+            seen[key] = score(point)
         return seen[key]
 
-    here = np.array([one.fraction(start[one.symbol]) for one in domain.ranges])
-    best, size = value(here), len(here)
-    origin, axes, steps, failures = here, np.eye(size), np.full(size, _FIRST_STEP), np.zeros(size, dtype=int)
-    turns = np.random.default_rng(0)
-    restarts = 0
-    while len(seen) < evaluations and restarts < _RESTARTS:
-        if np.abs(steps).max() <= _FINEST:
-            # Stuck along these axes, perhaps on a ridge between them.
-            axes, _ = np.linalg.qr(turns.standard_normal((size, size)))
-            steps, restarts = np.full(size, _FIRST_STEP / 3), restarts + 1
-            origin, failures = here, np.zeros(size, dtype=int)
-        for axis in range(size):
-            there = np.clip(here + steps[axis] * axes[axis], 0, math.nextafter(1.0, 0.0))
-            found = value(there)
-            if found > best:
-                here, best = there, found
-                steps[axis] *= 3
-            else:
-                steps[axis] *= -0.5
-                failures[axis] += 1
+    return value
+
+
+def climb(value: Callable[[Place], float], domain: Parameters, start: Place) -> Iterator[float]:
+    """Rosenbrock's search upwards: one step along each axis, axes turned into the direction of progress.
+
+    Deterministic and endless: stuck on a top or on a ridge it goes on along other axes. Yields the best score so far
+    after each evaluation.
+    """
+    finest = np.array([one.finest for one in domain.ranges])
+    size, turns = len(start), np.random.default_rng(0)
+    here, best = start, value(start)
+    yield best
+    axes, steps = np.eye(size), np.maximum(_LARGEST_STEP, 2 * finest)
+    while True:
+        origin, failures, stuck = here, np.zeros(size, dtype=int), False
+        while failures.min() < 2 and not stuck:
+            for axis in range(size):
+                there = np.clip(here + steps[axis] * axes[axis], 0, 1)
+                found = value(there)
+                if found > best:
+                    here, best = there, found
+                    steps[axis] *= 3
+                else:
+                    steps[axis] *= -0.5
+                    failures[axis] += 1
+                yield best
+            stuck = bool((np.abs(steps[:, None] * axes) <= finest).all())
         progress = here - origin
         length = float(np.linalg.norm(progress))
-        if size > 1 and failures.min() >= 2 and length > _FINEST:
-            axes, steps = _turned(axes, progress), np.full(size, max(2 * _FINEST, min(_FIRST_STEP, length / 2)))
-            origin, failures = here, np.zeros(size, dtype=int)
+        if stuck:
+            axes, _ = np.linalg.qr(turns.standard_normal((size, size)))
+            steps = np.full(size, _LARGEST_STEP * 10 ** turns.uniform(-3, 0))
+        elif size > 1 and length > 0:
+            axes, steps = _turned(axes, progress), np.full(size, min(_LARGEST_STEP, length / 2))
 
 
 def _turned(axes: np.ndarray, progress: np.ndarray) -> np.ndarray:
@@ -118,12 +170,12 @@ def _simpler(one: IntegerRange | RealRange, value: int | Fraction | float) -> Se
     """Values of the range that are simpler than this one, the simplest first."""
     if isinstance(one, IntegerRange):
         whole = int(value)
-        steps = [one.low, (one.low + whole) // 2, whole - 1]
-        return [step for step in dict.fromkeys(steps) if one.low <= step < whole]
+        gaps = [(whole - one.low) >> halvings for halvings in range((whole - one.low).bit_length())]
+        return [whole - gap for gap in gaps]
     if isinstance(value, float):
         return []
     candidates = [Fraction(1)] if value != 1 else []
-    for digits in (1, 2):
+    for digits in range(1, _DIGITS):
         for rounded in _rounded(Fraction(value), digits):
             if rounded != value:
                 candidates.append(rounded)
