@@ -17,10 +17,9 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from numerics.box_functions import Box, BoxFunctions, Range, Root, length_of, middle_of
-from numerics.errors import ArgumentError
-from numerics.intervals import WHOLE, Interval, compiled_jets, interval, negative
-from theory.derivation import cancel_exponents
+from numerics.intervals import WHOLE, Interval, negative
 from verification.claim import Truth
+from verification.contact import contact_of, has_ranges
 from verification.coordinates import Variable
 from verification.definedness import conditions_of, is_assumed
 from verification.relations import (
@@ -35,9 +34,6 @@ from verification.relations import (
     truth_of,
 )
 from verification.tails import TailSlopes, infimum_at, without_denominator
-
-_ORDERS = 4  # derivatives tried on a face on which the sides agree
-_UNBOUNDED = -math.inf
 
 Truths = Mapping[Relational, Truth]
 
@@ -85,37 +81,49 @@ class Problem:
         self._compile(relations, asserted | needed)
 
     def _compile(self, relations: Sequence[Relational], asked: set[Relational]) -> None:
-        """One form for each relation; more where the range of the first over the whole box has no lower bound."""
-        differences = {relation: difference_of(relation, self._at, self._positive) for relation in relations}
-        first = [differences[relation][0] for relation in relations]
-        functions = BoxFunctions(first, self._coordinates, self._roots)
-        ranges = functions.over(self.box)
-        forms: dict[Relational, list[sp.Expr]] = {}
-        for relation, found in zip(relations, ranges, strict=True):
-            bounded = relation not in asked or isinstance(relation, (sp.Eq, sp.Ne)) or found.value[0].is_finite()
-            forms[relation] = [differences[relation][0]] if bounded else self._forms(differences[relation])
-        expressions = [form for relation in relations for form in forms[relation]]
-        self._form_count = len(expressions)
-        places = iter(range(len(expressions)))
-        self._leaves = {
-            relation: Leaf(
-                relation,
-                tuple(Form(form, next(places)) for form in forms[relation]),
-                relation.func in (sp.Lt, sp.Gt),
-                isinstance(relation, (sp.Eq, sp.Ne)),
-            )
-            for relation in relations
-        }
-        for relation in relations:
-            leaf = self._leaves[relation]
-            if relation in asked and not leaf.equation:
-                faced = tuple(replace(form, faces=self._faces(form.expression, expressions)) for form in leaf.forms)
-                self._leaves[relation] = replace(leaf, forms=faced)
-        compiled = expressions == first
-        self._functions = functions if compiled else BoxFunctions(expressions, self._coordinates, self._roots)
-        # Roots have no slopes in log u here.
-        tails = not self._roots and any(one.has_open_zero for one in self.variables)
-        self._slopes = TailSlopes(expressions[: self._form_count], self.variables) if tails else None
+        """One form for each relation."""
+        self._asked = asked
+        self._expressions = [difference_of(relation, self._at, self._positive)[0] for relation in relations]
+        self._leaves: dict[Relational, Leaf] = {}
+        for place, relation in enumerate(relations):
+            strict, equation = relation.func in (sp.Lt, sp.Gt), isinstance(relation, (sp.Eq, sp.Ne))
+            faces = () if equation or relation not in asked else self._faces(self._expressions[place])
+            self._leaves[relation] = Leaf(relation, (Form(self._expressions[place], place, faces),), strict, equation)
+        self._functions = BoxFunctions(self._expressions, self._coordinates, self._roots)
+        self._slopes: TailSlopes | None = None
+
+    def add_forms(self) -> bool:
+        """More forms for relations that no bisection would decide by the first, if there are any.
+
+        It takes SymPy a while, so that it is left until the whole box is seen to stay open. Of roots nothing is known
+        that SymPy could use.
+        """
+        if self._roots or not any(one.excludes(end) for one in self.variables for end in one.side):
+            return False
+        for relation, leaf in self._leaves.items():
+            if relation not in self._asked or leaf.equation or not self._is_hopeless(leaf):
+                continue
+            forms = list(leaf.forms)
+            for other in self._other_forms(relation):
+                self._expressions.append(other)
+                forms.append(Form(other, len(self._expressions) - 1, self._faces(other)))
+            self._leaves[relation] = replace(leaf, forms=tuple(forms))
+        self._functions = BoxFunctions(self._expressions, self._coordinates)
+        self._slopes = TailSlopes(self._expressions, self.variables)
+        return True
+
+    def _is_hopeless(self, leaf: Leaf) -> bool:
+        """No bisection would decide the only form: it has no lower bound, or an open end leaves it undecided."""
+        (form,) = leaf.forms
+        if not self._functions.over(self.box)[form.place].value[0].is_finite():
+            return True
+        ends = [
+            (*self.box[:axis], (end, end), *self.box[axis + 1 :])
+            for axis, one in enumerate(self.variables)
+            for end in one.side
+            if one.excludes(end)
+        ]
+        return any(leaf.truth(self._functions.over(end)[form.place].value) is Truth.UNKNOWN for end in ends)
 
     def _at(self, expression: sp.Expr) -> sp.Expr:
         return expression.subs(self._substituted).subs(self._compactified)
@@ -126,18 +134,32 @@ class Problem:
     def _positive_over(self, expression: sp.Expr) -> bool:
         """The range of the expression over the whole box is positive; False where it has roots in it."""
         known = {one.symbol for one in self._coordinates}
-        if not expression.free_symbols <= known or not _has_ranges(expression):
+        if not expression.free_symbols <= known or not has_ranges(expression):
             return False
         return bool(BoxFunctions([expression], self._coordinates).over(self.box)[0].value[0] > 0)
 
-    def _forms(self, differences: Sequence[sp.Expr]) -> list[sp.Expr]:
-        """The differences, and each without its denominator where that is positive at every point of the domain."""
-        found = dict.fromkeys(differences)
-        for difference in differences:
-            form = without_denominator(difference, lambda part: is_positive(part, self._positive_over))
-            if form is not None and _has_ranges(form):
-                found[form] = None
-        return list(found)
+    def _other_forms(self, relation: Relational) -> list[sp.Expr]:
+        """Further expressions of the same sign: without denominators in the parameters, then in the coordinates.
+
+        One that is positive at every point of the domain is 1, so that no rounding hides it.
+        """
+        signs = {one.range.symbol: one.stand_in for one in self.variables}
+        back = {dummy: symbol for symbol, dummy in signs.items()}
+        small, large = (side.subs(self._substituted) for side in sides_of(relation))
+        differences = difference_of(relation, self._at, self._positive)
+        candidates = list(differences)
+        plain = without_denominator((large - small).subs(signs), lambda part: is_positive(part, lambda one: False))
+        if plain is not None:
+            if is_positive(plain, lambda one: False):
+                return [sp.Integer(1)]
+            candidates.append(self._at(plain.subs(back)))
+        found: dict[sp.Expr, None] = {}
+        for candidate in candidates:
+            found[candidate] = found[sp.expand(candidate)] = None
+            numerator = without_denominator(candidate, lambda part: is_positive(part, self._positive_over))
+            if numerator is not None:
+                found[numerator] = None
+        return [one for one in found if one != differences[0] and has_ranges(one)]
 
     def _conditions_of(self, relations: Sequence[Relational]) -> dict[Relational, tuple[Relational, ...]]:
         """What both sides of each need to be defined, as far as the assumptions and the whole box do not say it."""
@@ -173,7 +195,7 @@ class Problem:
 
     def _whole_ranges(self, expressions: Sequence[sp.Expr]) -> list[Interval]:
         """Over the whole box, roots included; the whole line for what has no ranges."""
-        compiled = [at if _has_ranges(at) else None for at in map(self._at, expressions)]
+        compiled = [at if has_ranges(at) else None for at in map(self._at, expressions)]
         ranged = [one for one in compiled if one is not None]
         found = iter(BoxFunctions(ranged, self._coordinates, self._roots).over(self.box) if ranged else [])
         return [WHOLE if one is None else next(found).value for one in compiled]
@@ -197,22 +219,18 @@ class Problem:
             }
         )
 
-    def _faces(self, expression: sp.Expr, expressions: list[sp.Expr]) -> tuple[Face, ...]:
+    def _faces(self, expression: sp.Expr) -> tuple[Face, ...]:
         found = []
         for axis, one in enumerate(self.variables):
             for low, end in ((True, one.side[0]), (False, one.side[1])):
-                if not _vanishes(expression, one.coordinate.symbol, end):
+                touched = contact_of(expression, one.coordinate.symbol, end, has_roots=bool(self._roots))
+                if touched is None:
                     continue
-                order, derivative = 1, sp.diff(expression, one.coordinate.symbol)
-                if self._roots or not _vanishes(derivative, one.coordinate.symbol, end):
-                    found.append(Face(axis, end, low, 1, None))
-                    continue
-                while order < _ORDERS and _vanishes(derivative, one.coordinate.symbol, end):
-                    order, derivative = order + 1, sp.diff(derivative, one.coordinate.symbol)
-                if not _has_ranges(derivative):
-                    continue
-                expressions.append(derivative)
-                found.append(Face(axis, end, low, order, len(expressions) - 1))
+                order, derivative = touched
+                if derivative is not None:
+                    self._expressions.append(derivative)
+                place = None if derivative is None else len(self._expressions) - 1
+                found.append(Face(axis, end, low, order, place))
         return tuple(found)
 
     def examine(self, box: Box) -> Examination:
@@ -240,7 +258,7 @@ class Problem:
             if isinstance(found, tuple):
                 return Examination("refuted", found)
             truths[relation] = found
-        self._decide_by_tails(truths, box)
+        self._decide_by_tails(truths, box, ranges)
         defined = self._defined(truths)
         if self._holds(defined):
             return Examination("proven")
@@ -312,7 +330,7 @@ class Problem:
                     return point
         return Truth.UNKNOWN
 
-    def _decide_by_tails(self, truths: dict[Relational, Truth], box: Box) -> None:
+    def _decide_by_tails(self, truths: dict[Relational, Truth], box: Box, ranges: Sequence[Range]) -> None:
         """The same with slopes in log u, on sub-boxes that touch an open end; also for what the sides need."""
         if self._slopes is None or not any(
             one.has_open_zero and side[0] == 0 for one, side in zip(self.variables, box, strict=True)
@@ -323,7 +341,11 @@ class Problem:
         for relation in open_now:
             leaf = self._leaves[relation]
             for form in leaf.forms:
-                face, strict = infimum_at(box, slopes[form.place], self.variables)
+                signed = [
+                    plain if plain[0] > 0 or plain[1] < 0 else scaled
+                    for plain, scaled in zip(ranges[form.place].gradient, slopes[form.place], strict=True)
+                ]
+                face, strict = infimum_at(box, signed, self.variables)
                 if face == box:
                     continue
                 value = self._functions.over(face)[form.place].value
@@ -407,36 +429,3 @@ def _worst_corner(box: Box, gradient: Sequence[Interval]) -> Box:
 
 def _on(face: Face, box: Box) -> Box:
     return (*box[: face.axis], (face.end, face.end), *box[face.axis + 1 :])
-
-
-def _vanishes(expression: sp.Expr, symbol: sp.Symbol, end: Fraction) -> bool:
-    """SymPy reduces the expression to zero on the face; False when it does not.
-
-    False also for derivatives with jumps (of Abs, Max and Min), which have no ranges: Taylor's theorem fails there.
-    """
-    try:
-        there = expression.subs(symbol, sp.Rational(end.numerator, end.denominator))
-    except ValueError:  # from Max and Min, which take no infinite arguments
-        return False
-    if there.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity) or not (_has_ranges(expression) and _has_ranges(there)):
-        return False
-    if any(low > 0 or high < 0 for low, high in _sampled(there)):
-        return False
-    return there.is_zero is True or sp.expand(there).is_zero is True or cancel_exponents(there).is_zero is True
-
-
-def _sampled(expression: sp.Expr) -> Iterable[Interval]:
-    """Values at two points, which spare SymPy what is plainly not zero."""
-    evaluate = compiled_jets([expression], 0)
-    symbols = sorted(expression.free_symbols, key=str)
-    for offset in (Fraction(7, 5), Fraction(13, 3)):
-        numbers = [offset + Fraction(place, 7) for place in range(len(symbols))]
-        yield evaluate({symbol: (interval(one, one), ()) for symbol, one in zip(symbols, numbers, strict=True)})[0][0]
-
-
-def _has_ranges(expression: sp.Expr) -> bool:
-    try:
-        compiled_jets([expression], 0)
-    except ArgumentError:
-        return False
-    return True

@@ -79,6 +79,8 @@ def subdivide(problem: Problem, most_boxes: int) -> Outcome:
 
     def visit(box: Box) -> bool:
         seen = problem.examine(box)
+        if seen.state == "open" and box == problem.box and problem.add_forms():
+            seen = problem.examine(box)
         if seen.state == "open":
             part = Part("open", box, not math.isfinite(seen.worst), seen.undefined)
             if any(low < high for low, high in box):

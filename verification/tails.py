@@ -27,7 +27,8 @@ def without_denominator(expression: sp.Expr, positive: Callable[[sp.Expr], bool]
     if sp.count_ops(expression) > _MOST_OPERATIONS:
         return None
     try:
-        numerator, denominator = sp.fraction(sp.cancel(sp.together(expression)))
+        by_exponentials = expression.replace(sp.tanh, lambda x: (sp.exp(2 * x) - 1) / (sp.exp(2 * x) + 1))
+        numerator, denominator = sp.fraction(sp.cancel(sp.together(by_exponentials)))
         factored = sp.factor(numerator)
     except (PolynomialError, NotImplementedError):
         return None

@@ -97,7 +97,7 @@ TRUTHS = [
     (gt(1 / p, 0), (RealRange(p, 1, "inf"),), PROVEN),
     (gt(1 / p - sp.Rational(1, 10**9), 0), (RealRange(p, 1, "inf"),), REFUTED),
     (gt(10**9 - x, 0), (RealRange(x, -3, "inf"),), REFUTED),
-    (gt(1 / (1 + x**2), 0), (RealRange(x, -3, "inf"),), OPEN),
+    (gt(1 / (1 + x**2), 0), (RealRange(x, -3, "inf"),), PROVEN),
     (gt(sp.sqrt(1 + 1 / p), 1), (RealRange(p, 2, "inf"),), PROVEN),
     (gt(1, sp.sqrt(1 + 1 / p)), (RealRange(p, 2, "inf"),), REFUTED),
     # The excluded end 0 of a positive symbol is no counterexample, however the range is compactified.
