@@ -22,9 +22,7 @@ from numerics.intervals import (
     ONE,
     ZERO,
     Interval,
-    Jet,
     add,
-    compiled_jets,
     divide,
     intersection,
     interval,
@@ -35,6 +33,7 @@ from numerics.intervals import (
     subtract,
     width,
 )
+from numerics.jets import Jet, compiled_jets
 
 Side = tuple[Fraction, Fraction]
 Box = tuple[Side, ...]

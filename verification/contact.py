@@ -6,7 +6,8 @@ from fractions import Fraction
 import sympy as sp
 
 from numerics.errors import ArgumentError
-from numerics.intervals import Interval, compiled_jets, interval
+from numerics.intervals import Interval, interval
+from numerics.jets import compiled_jets
 from theory.derivation import cancel_exponents
 
 _ORDERS = 4  # derivatives tried on a face on which the sides agree

@@ -13,7 +13,8 @@ import sympy as sp
 from sympy.polys.polyerrors import PolynomialError
 
 from numerics.box_functions import Box
-from numerics.intervals import ONE, ZERO, Interval, Jet, compiled_jets, interval, log
+from numerics.intervals import ONE, ZERO, Interval, interval, log
+from numerics.jets import Jet, compiled_jets
 from verification.coordinates import Variable
 
 _MOST_OPERATIONS = 150  # longer expressions are not rewritten, for SymPy may take minutes
