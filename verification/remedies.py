@@ -18,15 +18,15 @@ def remedy_of(problem: Problem, outcome: Outcome) -> str:
             f"a side is not shown to be defined where {_box_text(problem, undefined)}: that needs "
             f"{_condition_text(undefined)}; leave out where it fails, or assume it"
         )
-    if left and all(part.unbounded for part in left):
+    if any(part.unbounded for part in left):
         ends = [
             f"{one.range.symbol} = {'oo' if one.shift is not None else '0'}"
             for axis, one in enumerate(problem.variables)
-            if one.has_open_zero and any(part.box[axis][0] == 0 for part in left)
+            if one.has_open_zero and any(part.unbounded and part.box[axis][0] == 0 for part in left)
         ]
         where = f" at {' and '.join(ends)}" if ends else ""
         return (
-            f"the difference of the sides has no bound{where}, which a larger budget does not change; "
+            f"the difference of the sides has no bound{where}, which more boxes may not change; "
             "state the claim as a quotient of its sides or multiply it by a positive factor that keeps them bounded, "
             "or split the range at a finite number"
         )
