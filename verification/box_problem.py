@@ -219,6 +219,11 @@ class Problem:
             }
         )
 
+    @property
+    def is_rewritten(self) -> bool:
+        """SymPy's further forms were there to decide by."""
+        return any(len(leaf.forms) > 1 for leaf in self._leaves.values())
+
     def _faces(self, expression: sp.Expr) -> tuple[Face, ...]:
         found = []
         for axis, one in enumerate(self.variables):
@@ -304,7 +309,7 @@ class Problem:
         return all(truth_of(claim, truths) is Truth.TRUE for claim in self._claims)
 
     def _open(self, truths: Truths) -> list[Relational]:
-        """The undecided relations of claims that are not proven, and what they need to be defined."""
+        """The undecided relations of claims that are not proven."""
         claims = [claim for claim in self._claims if truth_of(claim, truths) is not Truth.TRUE]
         found = {one for claim in claims for one in relations_of(claim) if truths[one] is Truth.UNKNOWN}
         return sorted(found, key=str)

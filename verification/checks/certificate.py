@@ -68,7 +68,7 @@ class Certificate:
         self._complain(statement)
         proven = outside = 0
         left: list[str] = []
-        remedy = ""
+        remedy, rewritten = "", False
         tight: set[str] = set()
         granted: tuple[str, ...] = ()
         largest: tuple[int, BoxMap | None] = (0, None)
@@ -81,6 +81,7 @@ class Certificate:
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
+                rewritten = rewritten or problem.is_rewritten
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
                     point = {**fixed, **point_of(problem, outcome.counterexample)}
@@ -111,6 +112,7 @@ class Certificate:
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
+        summary += "; the sides were also compared without denominators (SymPy)" if rewritten else ""
         return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
 
     def _complain(self, statement: Statement) -> None:
