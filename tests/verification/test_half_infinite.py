@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 import sympy as sp
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_statements import BUDGET, toy
@@ -18,7 +19,8 @@ from verification.box_problem import Problem
 from verification.checks import Quantities
 from verification.claim import Truth, judge
 from verification.coordinates import variable
-from verification.subdivision import subdivide
+from verification.subdivision import Part, _Queue, subdivide
+from verification.tails import infimum_at, without_denominator
 from verification.verify import run_check
 
 x, y = sp.symbols("x y", real=True)
@@ -203,6 +205,14 @@ def test_an_assumption_may_exclude_the_points_without_a_value(
     assert certify(claim, where, assumptions=(elsewhere,), boxes=60).verdict is not PROVEN
 
 
+@pytest.mark.parametrize("assumption", [sp.Ge(x, 0), sp.Le(0, x), sp.Lt(x, sp.Rational(1, 2)), sp.Ne(x, 1)], ids=str)
+@pytest.mark.parametrize("claim", [sp.Gt(1 / x**2, -1, evaluate=False), sp.Lt(sp.log(x), x, evaluate=False)], ids=str)
+def test_an_assumption_that_leaves_the_point_without_a_value_lifts_nothing(
+    claim: sp.Basic, assumption: sp.Basic
+) -> None:
+    assert certify(claim, RealRange(x, -1, 1), assumptions=(assumption,), boxes=60).verdict is OPEN
+
+
 def test_an_alternative_that_holds_covers_the_points_without_a_value() -> None:
     claim = sp.Or(sp.Le(x, sp.Rational(1, 10)), sp.Lt(sp.log(x), x, evaluate=False))
     assert certify(claim, RealRange(x, -1, 1)).verdict is PROVEN
@@ -224,6 +234,41 @@ def test_boxes_with_a_bound_get_their_turn_beside_those_without() -> None:
     ranges = RealRange(p, 1, "inf"), RealRange(q, 1, "inf")
     assert certify(open_at_infinity, *ranges, boxes=100).verdict is OPEN
     assert certify(sp.And(open_at_infinity, spike), *ranges, boxes=1000).verdict is REFUTED
+
+
+def test_boxes_with_and_without_a_bound_take_turns() -> None:
+    waiting = _Queue()
+    for place in range(3):
+        waiting.push(Part("open", ((Fraction(0), Fraction(place)),), unbounded=True), -math.inf, 0)
+        waiting.push(Part("open", ((Fraction(1), Fraction(place)),)), float(place), 0)
+    order = [waiting.pop()[0] for _ in range(4)]
+    assert [part.unbounded for part in order] == [True, False, True, False]
+    assert [part.box[0][1] for part in order] == [0, 0, 1, 1]
+    assert len(waiting.rest()) == 2
+
+
+def test_a_denominator_goes_only_where_its_sign_is_proven() -> None:
+    def positive(part: sp.Expr) -> bool:
+        return part.is_positive is True
+
+    assert without_denominator(1 - q / (q + 1), positive) == 1
+    assert without_denominator(1 / (-q - 1), positive) == -1
+    assert without_denominator(1 / (q - 2) + 1, positive) is None
+    assert without_denominator(1 / x + 1, positive) is None
+
+
+def test_only_a_strict_fall_towards_an_excluded_end_makes_a_limit_strict() -> None:
+    rises, weakly, falls = (arb(1), arb(2)), (arb(0), arb(2)), (arb(-2), arb(-1))
+    open_end, closed_end = variable(RealRange(q, 1, "inf")), variable(RealRange(x, 0, 1))
+    box = ((Fraction(0), Fraction(1)),)
+    zero, one = ((Fraction(0), Fraction(0)),), ((Fraction(1), Fraction(1)),)
+    assert infimum_at(box, [rises], [open_end]) == (zero, True)
+    assert infimum_at(box, [weakly], [open_end]) == (zero, False)
+    assert infimum_at(box, [rises], [closed_end]) == (zero, False)
+    assert infimum_at(box, [falls], [open_end]) == (one, False)
+    assert infimum_at(box, [(arb(-1), arb(1))], [open_end]) == (box, False)
+    inner = ((Fraction(1, 4), Fraction(1)),)
+    assert infimum_at(inner, [rises], [open_end]) == (((Fraction(1, 4), Fraction(1, 4)),), False)
 
 
 @pytest.mark.parametrize("boxes", [1, 7, 60])
