@@ -292,6 +292,15 @@ def test_what_is_left_is_printed_in_few_digits_that_contain_it(boxes: int) -> No
             assert high <= high_shown <= high * Fraction(10001, 10000) or high == high_shown == math.inf
 
 
+def test_ends_of_many_digits_are_rounded_outwards_and_marked() -> None:
+    far, shifted = variable(RealRange(p, 1, "inf")), variable(RealRange(x, -3, "inf"))
+    assert far.words((Fraction(1, 7), Fraction(1, 3))) == "p in [3, 7]"
+    assert far.words((Fraction(3, 7), Fraction(6, 7))) == "p in [~1.16666, ~2.33334]"
+    assert far.words((Fraction(0), Fraction(6, 7))) == "p in [~1.16666, oo)"
+    assert shifted.words((Fraction(6, 7), Fraction(1))) == "x in [-3, ~-2.83333]"
+    assert variable(RealRange(p, 0, 1)).words((Fraction(0), Fraction(1, 3))) == "p in (0, ~0.333334]"
+
+
 def test_the_remedy_of_sides_without_a_bound_names_where() -> None:
     far = certify(lt(sp.cos(q) * sp.exp(q), sp.exp(2 * q) + 1), RealRange(q, 1, "inf"), boxes=100)
     assert far.verdict is OPEN
