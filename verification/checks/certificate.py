@@ -12,6 +12,7 @@ from flint import arb
 from numerics.balls import precision
 from numerics.box_functions import BoxFunctions, Root
 from numerics.exact import shown
+from verification.box_problem import Problem
 from verification.budget import Budget
 from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth, judge
@@ -20,6 +21,7 @@ from verification.declaration import Obligation, obligations, require_value, roo
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
+from verification.remedies import remedy_of
 from verification.requirements import (
     listed,
     require,
@@ -29,7 +31,7 @@ from verification.requirements import (
     sides_of_relation,
 )
 from verification.statement import Statement
-from verification.subdivision import Outcome, Problem, point_of, sides_of, subdivide
+from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
@@ -94,6 +96,7 @@ class Certificate:
         box = self.box_within(budget)
         proven = outside = 0
         left: list[str] = []
+        remedy, rewritten = "", False
         tight: set[str] = set()
         granted: tuple[str, ...] = ()
         largest: tuple[int, BoxMap | None] = (0, None)
@@ -106,11 +109,14 @@ class Certificate:
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
+                rewritten = rewritten or problem.is_rewritten
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
                     point = {**fixed, **point_of(problem, outcome.counterexample)}
                     return self._refuted(statement, box, point, proven + outside + 1, picture, budget)
                 undecided += outcome.count("open")
+                if outcome.count("open") and not remedy:
+                    remedy = remedy_of(problem, outcome)
                 left += [_box_text(problem, part.box, fixed) for part in outcome.parts if part.state == "open"]
                 if len(outcome.parts) > largest[0]:
                     largest = len(outcome.parts), _picture(problem, outcome, fixed)
@@ -130,11 +136,12 @@ class Certificate:
                 **found,
                 verdict=Verdict.UNDECIDED,
                 summary=f"{proven} sub-boxes proven, {outside} outside the assumptions, {undecided} left",
-                remedy="raise the budget's boxes (profile full), or shrink the box",
+                remedy=remedy,
                 open_boxes=tuple(left[:_LISTED]),
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
+        summary += "; the sides were also compared without denominators (SymPy)" if rewritten else ""
         return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
 
     def box_within(self, budget: Budget) -> Parameters:
@@ -280,11 +287,8 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
 
 
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:
-    sides = zip(problem.variables, sides_of(problem, box), strict=True)
     integers = [f"{symbol} = {shown(value)}" for symbol, value in fixed.items()]
-    return ", ".join(
-        [*integers, *(f"{one.range.symbol} in [{shown(low)}, {shown(high)}]" for one, (low, high) in sides)]
-    )
+    return ", ".join([*integers, *(one.words(side) for one, side in zip(problem.variables, box, strict=True))])
 
 
 def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
