@@ -42,11 +42,13 @@ Truths = Mapping[Relational, Truth]
 class Examination:
     """What became of a sub-box; for an open one the worst lower bound met, the side to bisect, and what is not defined.
 
-    undefined: a condition without which a side has no value, and which is not proven here.
+    undefined: a condition without which a side has no value, and which is not proven here; by_equality: SymPy shows
+    that the sides of a strict claim are equal at the point, which balls cannot.
     """
 
     state: str
     point: tuple[Fraction, ...] | None = None
+    by_equality: bool = False
     worst: float = 0.0
     axis: int = 0
     undefined: Relational | None = None
@@ -251,7 +253,7 @@ class Problem:
             truths[relation] = self._off_the_face(leaf, box, ranges)
             on_face = self._point_on_face(leaf, box) if relation in self._asserted else None
             if on_face is not None:
-                return Examination("refuted", on_face)
+                return Examination("refuted", on_face, by_equality=True)
         if self._holds(self._defined(truths)):
             return Examination("proven")
         centre = self._middle(box)
@@ -280,7 +282,7 @@ class Problem:
                 if truths[one] is Truth.UNKNOWN
             ]
         bounds += [self._best(ranges, one) for one in missing]
-        return Examination("open", None, worst, self._axis(box, bounds), next(iter(missing), None))
+        return Examination("open", worst=worst, axis=self._axis(box, bounds), undefined=next(iter(missing), None))
 
     def _middle(self, box: Box) -> tuple[Fraction, ...]:
         return tuple(middle_of(side, one.coordinate.logarithmic) for side, one in zip(box, self.variables, strict=True))

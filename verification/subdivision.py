@@ -33,10 +33,14 @@ class Part:
 
 @dataclass
 class Outcome:
-    """The sub-boxes of one problem, and a counterexample (a point of the coordinates) if one was met."""
+    """The sub-boxes of one problem, and a counterexample (a point of the coordinates) if one was met.
+
+    by_equality: SymPy shows that the sides of a strict claim are equal there, which balls cannot.
+    """
 
     parts: list[Part] = field(default_factory=list)
     counterexample: tuple[Fraction, ...] | None = None
+    by_equality: bool = False
 
     def count(self, state: str) -> int:
         """Number of sub-boxes in a state."""
@@ -89,7 +93,7 @@ def subdivide(problem: Problem, most_boxes: int) -> Outcome:
                 outcome.parts.append(part)
         else:
             outcome.parts.append(Part(seen.state, box))
-        outcome.counterexample = seen.point
+        outcome.counterexample, outcome.by_equality = seen.point, seen.by_equality
         return seen.state != "refuted"
 
     if not visit(problem.box):

@@ -113,7 +113,17 @@ class Certificate:
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
                     point = {**fixed, **point_of(problem, outcome.counterexample)}
-                    return self._refuted(statement, box, point, proven + outside + 1, picture, budget)
+                    again = self.at(statement, point, budget)
+                    if again.verdict is Verdict.UNDECIDED and not outcome.by_equality:
+                        doubted = Outcome([replace(outcome.parts[-1], state="open")])
+                        return replace(
+                            again,
+                            summary="a sub-box refutes the claim at a point at which balls cannot say",
+                            points=proven + outside + 1,
+                            domain=str(box),
+                            remedy=remedy_of(problem, doubted),
+                        )
+                    return self._refuted(statement, box, again, proven + outside + 1, picture)
                 undecided += outcome.count("open")
                 if outcome.count("open") and not remedy:
                     remedy = remedy_of(problem, outcome)
@@ -230,14 +240,14 @@ class Certificate:
             return replace(found, verdict=Verdict.UNDECIDED, summary="the balls at this point cannot say")
         return found
 
+    @staticmethod
     def _refuted(
-        self, statement: Statement, box: Parameters, point: Point, points: int, picture: BoxMap | None, budget: Budget
+        statement: Statement, box: Parameters, found: Evidence, points: int, picture: BoxMap | None
     ) -> Evidence:
-        """The counterexample, judged once more with balls at a higher precision.
+        """The counterexample, as it was judged once more with balls at a higher precision.
 
         Balls cannot show that two sides are equal, which refutes a strict claim: there SymPy has.
         """
-        found = self.at(statement, point, budget)
         if found.verdict in (Verdict.CONSISTENT, Verdict.VACUOUS):
             witness = ", ".join(f"{name} = {value}" for name, value in (found.worst_point or {}).items())
             raise ArithmeticError(f"{statement.id}: a sub-box refutes the claim at {witness}, balls there do not")
