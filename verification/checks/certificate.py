@@ -1,6 +1,5 @@
 """Certificate check: interval arithmetic with subdivision proves inequalities on a whole box."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,6 +19,7 @@ from verification.coordinates import Variable, variable
 from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
+from verification.integer_choices import Undefined, choices_of, claim_at, numbers_at, value_at
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
 from verification.remedies import remedy_of
 from verification.requirements import (
@@ -35,6 +35,7 @@ from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
+_LEAVE_OUT = "leave it out of the range, or assume what makes it real"
 _BITS = 64
 _POINT_BITS = 128
 _LISTED = 12  # open sub-boxes that an undecided certificate names
@@ -102,10 +103,18 @@ class Certificate:
         largest: tuple[int, BoxMap | None] = (0, None)
         undecided = 0
         with precision(_BITS):
-            for fixed in _choices(box):
+            for fixed in choices_of(box):
                 quantities = self._quantities(fixed)
                 granted = quantities.granted
-                problem = self._problem(statement, box, fixed, quantities)
+                try:
+                    problem = self._problem(statement, box, fixed, quantities)
+                except Undefined as error:
+                    undecided, remedy = undecided + 1, remedy or f"{error} at {_choice_text(fixed)}; {_LEAVE_OUT}"
+                    left.append(_choice_text(fixed))
+                    continue
+                if problem is None:
+                    outside += 1
+                    continue
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
@@ -178,16 +187,22 @@ class Certificate:
         require(owner_of(self), "what quantities returns", found, Quantities, "Quantities({symbol: expression, ...})")
         return found
 
-    def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
-        numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
-        claims = [claim.subs(numbers) for claim in statement.claims(self.clauses, quantities.values).values()]
-        claims += [one.relation.subs(numbers) for one in self._obligations(statement, quantities)]
-        assumptions = [assumption.subs(numbers) for assumption in statement.assumptions]
+    def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem | None:
+        """What is to be proven at a choice of the integers; None where an assumption fails. Raises Undefined."""
+        numbers = numbers_at(fixed)
+        try:
+            assumptions = [claim_at(one, numbers) for one in statement.assumptions]
+        except Undefined:
+            return None
+        if sp.false in assumptions:
+            return None
+        claims = [claim_at(one, numbers) for one in statement.claims(self.clauses, quantities.values).values()]
+        claims += [claim_at(one.relation, numbers) for one in self._obligations(statement, quantities)]
         variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
-        values = {symbol: expression.subs(numbers) for symbol, expression in quantities.values.items()}
+        values = {symbol: value_at(expression, numbers) for symbol, expression in quantities.values.items()}
         roots = [
-            Root(root.symbol, root.equation.subs(numbers), root.low.subs(numbers), root.high.subs(numbers))
-            for root in quantities.roots
+            Root(one.symbol, *(value_at(part, numbers) for part in (one.equation, one.low, one.high)))
+            for one in quantities.roots
         ]
         return Problem(claims, assumptions, variables, values, roots)
 
@@ -263,26 +278,11 @@ class Certificate:
         )
 
 
-def _choices(box: Parameters) -> list[Point]:
-    """Every choice of the integers, with the reals that the box fixes."""
-    numbers: list[list[Any]] = []
-    for one in box.ranges:
-        if isinstance(one, IntegerRange):
-            numbers.append([(one.symbol, value) for value in range(one.low, one.high + 1)])
-        elif one.low == one.high:
-            numbers.append([(one.symbol, one.low)])
-    return [dict(choice) for choice in itertools.product(*numbers)]
-
-
-def _rational(value: Any) -> sp.Rational:
-    return sp.Rational(value.numerator, value.denominator)
-
-
 def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
     """The observables at a point, as balls."""
     if not quantities.values:
         return {}
-    exact = {symbol: _rational(value) for symbol, value in point.items()}
+    exact = numbers_at(point)
     roots = [
         Root(one.symbol, one.equation.subs(exact), one.low.subs(exact), one.high.subs(exact))
         for one in quantities.roots
@@ -296,9 +296,13 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
     return observed
 
 
+def _choice_text(fixed: Point) -> str:
+    return ", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items())
+
+
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:
-    integers = [f"{symbol} = {shown(value)}" for symbol, value in fixed.items()]
-    return ", ".join([*integers, *(one.words(side) for one, side in zip(problem.variables, box, strict=True))])
+    sides = (one.words(side) for one, side in zip(problem.variables, box, strict=True))
+    return ", ".join([*([_choice_text(fixed)] if fixed else []), *sides])
 
 
 def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
@@ -313,7 +317,7 @@ def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
             return None
         parts.append((part.state, tuple((float(sides[axis][0]), float(sides[axis][1])) for axis in axes)))
     return BoxMap(
-        title=", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items()),
+        title=_choice_text(fixed),
         axes=tuple(str(problem.variables[axis].range.symbol) for axis in axes),
         logarithmic=tuple(problem.variables[axis].range.logarithmic for axis in axes),
         parts=tuple(parts),
