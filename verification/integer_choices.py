@@ -1,12 +1,14 @@
 """The integers of a box, one choice at a time, and formulas at such a choice."""
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy as sp
 from sympy.core.relational import Relational
 
+from verification.definedness import conditions_of
 from verification.parameters import IntegerRange, Parameters, Point
 
 Numbers = Mapping[sp.Symbol, sp.Rational]
@@ -20,7 +22,12 @@ class Undefined(ArithmeticError):
         self.expression = expression
 
 
-def choices_of(box: Parameters) -> list[Point]:
+def count_of(box: Parameters) -> int:
+    """How many choices of its integers a box has."""
+    return math.prod(one.high - one.low + 1 for one in box.ranges if isinstance(one, IntegerRange))
+
+
+def choices_of(box: Parameters) -> Iterator[Point]:
     """Every choice of the integers, with the reals that the box fixes."""
     numbers: list[list[Any]] = []
     for one in box.ranges:
@@ -28,7 +35,7 @@ def choices_of(box: Parameters) -> list[Point]:
             numbers.append([(one.symbol, value) for value in range(one.low, one.high + 1)])
         elif one.low == one.high:
             numbers.append([(one.symbol, one.low)])
-    return [dict(choice) for choice in itertools.product(*numbers)]
+    return (dict(choice) for choice in itertools.product(*numbers))
 
 
 def numbers_at(choice: Point) -> dict[sp.Symbol, sp.Rational]:
@@ -49,6 +56,24 @@ def value_at(expression: sp.Expr, numbers: Numbers) -> sp.Expr:
     if poles or any(part.is_real is False for part in sp.preorder_traversal(found) if part.is_number):
         raise Undefined(expression)
     return found
+
+
+def lost_conditions(claim: sp.Basic, numbers: Numbers) -> list[Relational]:
+    """What the sides need to be defined, and SymPy has cancelled when the numbers were put in: (x-1)/(x-n) at n = 1.
+
+    Raises Undefined where a condition fails at the choice itself.
+    """
+    lost: dict[Relational, None] = {}
+    for relation in claim.atoms(Relational):
+        for side in (relation.lhs, relation.rhs):
+            kept = set(conditions_of(value_at(side, numbers)))
+            for condition in conditions_of(side):
+                there = condition.func(value_at(condition.lhs, numbers), 0)
+                if there is sp.false:
+                    raise Undefined(side)
+                if there is not sp.true and there not in kept:
+                    lost[there] = None
+    return list(lost)
 
 
 def claim_at(claim: sp.Basic, numbers: Numbers) -> sp.Basic:

@@ -1,5 +1,6 @@
 """Certificate check: interval arithmetic with subdivision proves inequalities on a whole box."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,9 +20,17 @@ from verification.coordinates import Variable, variable
 from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
-from verification.integer_choices import Undefined, choices_of, claim_at, numbers_at, value_at
+from verification.integer_choices import (
+    Undefined,
+    choices_of,
+    claim_at,
+    count_of,
+    lost_conditions,
+    numbers_at,
+    value_at,
+)
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
-from verification.remedies import remedy_of
+from verification.remedies import missing_root_text, remedy_of
 from verification.requirements import (
     listed,
     require,
@@ -35,6 +44,10 @@ from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
+_DOUBTED = "a sub-box refutes the claim at a point at which balls cannot say"
+_OUTSIDE_DOMAIN = "a point of the box outside the statement's domain violates the claim"
+_SHRINK = "shrink the box to the statement's domain"
+_MOST_CHOICES = 1_000_000
 _LEAVE_OUT = "leave it out of the range, or assume what makes it real"
 _BITS = 64
 _POINT_BITS = 128
@@ -115,22 +128,29 @@ class Certificate:
                 if problem is None:
                     outside += 1
                     continue
+                missing = missing_root_text(problem)
+                if missing is not None:
+                    undecided, remedy = undecided + 1, remedy or missing
+                    left.append(_box_text(problem, problem.box, fixed))
+                    continue
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
                 rewritten = rewritten or problem.is_rewritten
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
-                    point = {**fixed, **point_of(problem, outcome.counterexample)}
+                    point = {**_anywhere(box), **fixed, **point_of(problem, outcome.counterexample)}
                     again = self.at(statement, point, budget)
-                    if again.verdict is Verdict.UNDECIDED and not outcome.by_equality:
+                    elsewhere = again.verdict is Verdict.VACUOUS and not statement.has(point)
+                    if elsewhere or (again.verdict is Verdict.UNDECIDED and not outcome.by_equality):
                         doubted = Outcome([replace(outcome.parts[-1], state="open")])
                         return replace(
                             again,
-                            summary="a sub-box refutes the claim at a point at which balls cannot say",
+                            verdict=Verdict.UNDECIDED,
+                            summary=_OUTSIDE_DOMAIN if elsewhere else _DOUBTED,
                             points=proven + outside + 1,
                             domain=str(box),
-                            remedy=remedy_of(problem, doubted),
+                            remedy=_SHRINK if elsewhere else remedy_of(problem, doubted),
                         )
                     return self._refuted(statement, box, again, proven + outside + 1, picture)
                 undecided += outcome.count("open")
@@ -154,9 +174,10 @@ class Certificate:
             return Evidence(
                 **found,
                 verdict=Verdict.UNDECIDED,
-                summary=f"{proven} sub-boxes proven, {outside} outside the assumptions, {undecided} left",
+                summary=f"{clause_text(self.clauses)}: {proven} sub-boxes proven, {outside} outside the assumptions, "
+                f"{undecided} left",
                 remedy=remedy,
-                open_boxes=tuple(left[:_LISTED]),
+                open_boxes=tuple(dict.fromkeys(left))[:_LISTED],
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
@@ -178,6 +199,10 @@ class Certificate:
         endless = [one.symbol for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
         if endless:
             raise StatementError(f"{owner}: the range of {endless[0]} includes oo itself; write high='inf' instead")
+        if count_of(self.box) > _MOST_CHOICES:
+            raise StatementError(
+                f"{owner}: {count_of(self.box)} choices of its integers are more than {_MOST_CHOICES}; shrink the box"
+            )
         for spoken in (*statement.claims(self.clauses, statement.definitions or {}).values(), *statement.assumptions):
             for side in sides_of_relation(owner, spoken):
                 require_evaluable_on_boxes(owner, side)
@@ -196,14 +221,20 @@ class Certificate:
             return None
         if sp.false in assumptions:
             return None
-        claims = [claim_at(one, numbers) for one in statement.claims(self.clauses, quantities.values).values()]
-        claims += [claim_at(one.relation, numbers) for one in self._obligations(statement, quantities)]
-        variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
+        spoken = [*statement.claims(self.clauses, quantities.values).values()]
+        spoken += [one.relation for one in self._obligations(statement, quantities)]
+        claims = [claim_at(one, numbers) for one in spoken]
+        claims += itertools.chain.from_iterable(lost_conditions(one, numbers) for one in spoken)
         values = {symbol: value_at(expression, numbers) for symbol, expression in quantities.values.items()}
         roots = [
             Root(one.symbol, *(value_at(part, numbers) for part in (one.equation, one.low, one.high)))
             for one in quantities.roots
         ]
+        formulas = [*claims, *assumptions, *values.values()]
+        formulas += [part for one in roots for part in (one.equation, one.low, one.high)]
+        used = set().union(*(one.free_symbols for one in formulas))
+        # To bisect what nothing depends on would only cost.
+        variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol in used]
         return Problem(claims, assumptions, variables, values, roots)
 
     def _obligations(self, statement: Statement, quantities: Quantities) -> list[Obligation]:
@@ -294,6 +325,11 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
     for symbol, value in observed.items():
         require_value(symbol, value)
     return observed
+
+
+def _anywhere(box: Parameters) -> Point:
+    """A point of the box, for the parameters that nothing depends on."""
+    return {one.symbol: one.at(0.5) for one in box.ranges}
 
 
 def _choice_text(fixed: Point) -> str:
