@@ -64,9 +64,10 @@ def lost_conditions(claim: sp.Basic, numbers: Numbers) -> list[Relational]:
     Raises Undefined where a condition fails at the choice itself.
     """
     lost: dict[Relational, None] = {}
+    left = claim_at(claim, numbers).atoms(Relational)
+    kept = {one for relation in left for side in (relation.lhs, relation.rhs) for one in conditions_of(side)}
     for relation in claim.atoms(Relational):
         for side in (relation.lhs, relation.rhs):
-            kept = set(conditions_of(value_at(side, numbers)))
             for condition in conditions_of(side):
                 there = condition.func(value_at(condition.lhs, numbers), 0)
                 if there is sp.false:
@@ -80,7 +81,7 @@ def claim_at(claim: sp.Basic, numbers: Numbers) -> sp.Basic:
     """An equation, an inequality or a combination of them at a choice. Raises Undefined."""
     if isinstance(claim, Relational):
         sides = [value_at(side, numbers) for side in (claim.lhs, claim.rhs)]
-        return claim.func(*sides)
+        return claim.func(*sides, evaluate=all(side.is_number for side in sides))
     if not claim.args:
         return claim
     return claim.func(*(claim_at(part, numbers) for part in claim.args))
