@@ -55,7 +55,10 @@ class Examination:
 
 
 class Problem:
-    """Claims and assumptions over a box, at fixed integers, compiled once."""
+    """Claims and assumptions over a box, at fixed integers, compiled once.
+
+    needs: what the claims need to be defined beyond what their own formulas show; proven with them, and never refuted.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Problem:
         variables: Sequence[Variable],
         substituted: Mapping[sp.Symbol, Any],
         roots: Sequence[Root] = (),
+        needs: Sequence[Relational] = (),
     ) -> None:
         self.variables = tuple(variables)
         self._compactified = {one.range.symbol: one.expression for one in variables if one.shift is not None}
@@ -73,11 +77,11 @@ class Problem:
             Root(root.symbol, self._at(root.equation), self._at(root.low), self._at(root.high)) for root in roots
         ]
         self._coordinates = [one.coordinate for one in variables]
-        self._claims, self._assumptions = tuple(claims), tuple(assumptions)
+        self._claims, self._assumptions, self._needs = tuple(claims), tuple(assumptions), tuple(needs)
         asserted = set().union(*(relations_of(one) for one in claims))
         spoken = sorted(asserted.union(*(relations_of(one) for one in assumptions)), key=str)
         self._conditions = self._conditions_of(spoken)
-        needed = set().union(*self._conditions.values())
+        needed = set(needs).union(*self._conditions.values())
         relations = [*spoken, *sorted(needed - set(spoken), key=str)]
         self._asserted = asserted
         self._compile(relations, asserted | needed)
@@ -269,7 +273,9 @@ class Problem:
         if self._holds(defined):
             return Examination("proven")
         undecided = self._open(defined)
-        missing = [one for relation in undecided for one in self._conditions[relation] if not _is_shown(one, truths)]
+        missing = [
+            one for relation in undecided for one in self._conditions.get(relation, ()) if not _is_shown(one, truths)
+        ]
         bounds = [self._best(ranges, one) for one in undecided if truths[one] is Truth.UNKNOWN]
         worst = min((float(one.value[0]) for one in bounds), default=0.0)
         if not self._holds(central):
@@ -311,11 +317,11 @@ class Problem:
         return any(truth_of(one, truths) is Truth.FALSE for one in self._assumptions)
 
     def _holds(self, truths: Truths) -> bool:
-        return all(truth_of(claim, truths) is Truth.TRUE for claim in self._claims)
+        return all(truth_of(one, truths) is Truth.TRUE for one in (*self._claims, *self._needs))
 
     def _open(self, truths: Truths) -> list[Relational]:
         """The undecided relations of claims that are not proven."""
-        claims = [claim for claim in self._claims if truth_of(claim, truths) is not Truth.TRUE]
+        claims = [one for one in (*self._claims, *self._needs) if truth_of(one, truths) is not Truth.TRUE]
         found = {one for claim in claims for one in relations_of(claim) if truths[one] is Truth.UNKNOWN}
         return sorted(found, key=str)
 

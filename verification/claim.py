@@ -82,21 +82,34 @@ def _judge(claim: sp.Basic) -> Callable[[Mapping[sp.Symbol, Any], int], Judgemen
 def _where_defined(
     claim: Relational, judged: Callable[[Mapping[sp.Symbol, Any], int], Judgement]
 ) -> Callable[[Mapping[sp.Symbol, Any], int], Judgement]:
-    """The judgement, unless it is FALSE at a point where a side is real only by way of the root of a negative number.
+    """The judgement, unless a side is real only by way of the root of a negative number: there nothing is known.
 
-    Balls go on with complex numbers, sqrt(-2) sqrt(-8) = -4; where a claim has no value it is not false.
+    Balls go on with complex numbers, sqrt(-2) sqrt(-8) = -4; where a claim has no value it is neither true nor false.
     """
-    conditions = [] if claim.has(sp.I) else [one for side in claim.args for one in conditions_of(side)]
+    needed = [] if claim.has(sp.I) else [one for side in claim.args for one in conditions_of(side)]
+    conditions = [
+        (_FAILS[one.func], compiled(one.lhs))
+        for one in dict.fromkeys(needed)
+        if not (one.lhs.is_positive or (one.lhs.is_nonnegative and one.func is sp.Ge))
+    ]
     if not conditions:
         return judged
 
     def careful(values: Mapping[sp.Symbol, Any], digits: int) -> Judgement:
         found = judged(values, digits)
-        if found.truth is Truth.FALSE and any(_judge(one)(values, digits).truth is Truth.FALSE for one in conditions):
-            return replace(found, truth=Truth.UNKNOWN)
-        return found
+        if found.truth is Truth.UNKNOWN:
+            return found
+        undefined = any(fails(_real(value(values))) for fails, value in conditions)
+        return replace(found, truth=Truth.UNKNOWN) if undefined else found
 
     return careful
+
+
+_FAILS: dict[Any, Callable[[Any], bool]] = {
+    sp.StrictGreaterThan: lambda value: bool(value <= 0),
+    sp.GreaterThan: lambda value: bool(value < 0),
+    sp.Ne: lambda value: bool(value == 0),
+}
 
 
 def _real(value: Any) -> Any:

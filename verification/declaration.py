@@ -50,7 +50,8 @@ def require_reals(symbol: sp.Symbol, low: Fraction, high: Fraction | None) -> No
 
     The end 0 of a positive symbol is left out: it belongs to the range only as its closure.
     """
-    ends = [_number(low), _number(low + 2 if high is None else high)]
+    far = high if high is not None else max(low, Fraction(0)) + 2
+    ends = [_number(low), _number(far)]
     inside = [sp.Integer(0)] if ends[0] <= 0 <= ends[1] else []
     knots = sorted({*ends, *inside})
     numbers = list(knots)

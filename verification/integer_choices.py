@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -58,23 +58,55 @@ def value_at(expression: sp.Expr, numbers: Numbers) -> sp.Expr:
     return found
 
 
-def lost_conditions(claim: sp.Basic, numbers: Numbers) -> list[Relational]:
-    """What the sides need to be defined, and SymPy has cancelled when the numbers were put in: (x-1)/(x-n) at n = 1.
+def lost_conditions(
+    claim: sp.Basic, numbers: Numbers, stages: Sequence[Mapping[sp.Symbol, sp.Expr]] = ()
+) -> list[Relational]:
+    """What the sides need to be defined, and SymPy cancels when values are put in: (x-1)/(x-n) at n = 1.
 
+    stages: what is put in before the numbers, definitions and then quantities, in the order in which that is done.
     Raises Undefined where a condition fails at the choice itself.
     """
     lost: dict[Relational, None] = {}
-    left = claim_at(claim, numbers).atoms(Relational)
-    kept = {one for relation in left for side in (relation.lhs, relation.rhs) for one in conditions_of(side)}
+    whole = claim
+    for stage in stages:
+        whole = whole.subs(stage)
+    surviving = claim_at(whole, numbers).atoms(Relational)
     for relation in claim.atoms(Relational):
-        for side in (relation.lhs, relation.rhs):
-            for condition in conditions_of(side):
-                there = condition.func(value_at(condition.lhs, numbers), 0)
-                if there is sp.false:
-                    raise Undefined(side)
-                if there is not sp.true and there not in kept:
-                    lost[there] = None
+        sides = [relation.lhs, relation.rhs]
+        needed = [(side, one) for side in sides for one in conditions_of(side)]
+        for stage in stages:
+            used = [value for symbol, value in stage.items() if any(side.has(symbol) for side in sides)]
+            needed = [(side, one.func(one.lhs.subs(stage), 0, evaluate=False)) for side, one in needed]
+            needed += [(value, one) for value in used for one in conditions_of(value)]
+            sides = [side.subs(stage) for side in sides]
+        sides = [value_at(side, numbers) for side in sides]
+        survives = any(set(sides) == {one.lhs, one.rhs} for one in surviving)
+        kept = {one for side in sides for one in conditions_of(side)} if survives else set()
+        for side, condition in needed:
+            there = condition.func(value_at(condition.lhs, numbers), 0)
+            if there is sp.false:
+                raise Undefined(side)
+            if there is not sp.true and there not in kept:
+                lost[there] = None
     return list(lost)
+
+
+def assumption_at(assumption: sp.Basic, numbers: Numbers) -> sp.Basic:
+    """The same for an assumption: a relation that has no value there does not hold. Raises Undefined.
+
+    Only of a relation, and of several at once, is that the end of it: 1/n > 0 or n >= 0 holds at n = 0.
+    """
+    if isinstance(assumption, sp.And):
+        return sp.And(*(assumption_at(part, numbers) for part in assumption.args))
+    if not isinstance(assumption, Relational):
+        lost_conditions(assumption, numbers)
+        return claim_at(assumption, numbers)
+    try:
+        found = claim_at(assumption, numbers)
+    except Undefined:
+        return sp.false
+    lost_conditions(assumption, numbers)
+    return found
 
 
 def claim_at(claim: sp.Basic, numbers: Numbers) -> sp.Basic:

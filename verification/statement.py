@@ -284,13 +284,21 @@ class Statement:
 
     def obligations(self, kept: Collection[sp.Symbol] = ()) -> list[Obligation]:
         """What must hold of the definitions, except those `kept`, so that they are what their symbols declare."""
+        return obligations(self._expanded(kept))
+
+    @property
+    def expanded(self) -> dict[sp.Symbol, sp.Expr]:
+        """The definitions, in parameters and observables alone."""
+        return self._expanded(())
+
+    def _expanded(self, kept: Collection[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
         definitions = {symbol: one for symbol, one in (self.definitions or {}).items() if symbol not in kept}
         values = {}
         for symbol, expression in definitions.items():
             for other, inner in definitions.items():
                 expression = expression.subs(other, inner)
             values[symbol] = expression
-        return obligations(values)
+        return values
 
     def admits(self, point: Point) -> Truth:
         """Whether the assumptions hold at a point."""

@@ -133,3 +133,94 @@ def test_an_equation_beside_zero_has_a_slope_to_follow() -> None:
     assert near < far < 1
     evidence = found(sp.Ne(bowl, 0), domain, Falsification(("claim",)))
     assert evidence.witness == {"k": "37", "j": "83"}
+
+
+def test_a_negative_symbol_has_no_range_to_infinity() -> None:
+    """|w| (1 + v^2) + w <= 30 was certified for a negative w in [-5, oo)."""
+    for facts in ({"negative": True}, {"nonpositive": True}):
+        with pytest.raises(StatementError, match=r"the range .* holds "):
+            RealRange(sp.Symbol("w", **facts), -5, "oo")
+
+
+@pytest.mark.parametrize(
+    ("claim", "domain", "assumption"),
+    [
+        (sp.Ge(k, 1), Parameters((IntegerRange(k, 0, 1),)), sp.Implies(sp.Ne(k, 0), sp.Gt(1 / k, 0))),
+        (
+            sp.Ge(u, 5),
+            Parameters((RealRange(u, 0, 1), RealRange(v, 0, 0))),
+            sp.Implies(sp.Ne(v, 0), sp.Gt(u / v, 3)),
+        ),
+        (sp.Ge(k, 1), Parameters((IntegerRange(k, 0, 1),)), sp.Or(sp.Ge(k, 0), sp.Ge(sp.log(k), 0))),
+    ],
+)
+def test_an_assumption_with_a_part_that_has_no_value_still_admits(
+    claim: sp.Basic, domain: Parameters, assumption: sp.Basic
+) -> None:
+    assert found(claim, domain, assumptions=(assumption,)).verdict is not Verdict.CERTIFIED
+    assert found(claim, domain, Falsification(("claim",)), assumptions=(assumption,)).verdict is not Verdict.CONSISTENT
+
+
+@pytest.mark.parametrize("low", [sp.Symbol("u", real=True), sp.Symbol("u", nonnegative=True)])
+def test_a_proof_about_a_positive_symbol_does_not_speak_of_zero(low: sp.Symbol) -> None:
+    step = positive("u > 0", sp.Symbol("u", positive=True))
+    check = Symbolic(("claim",), lambda: [Derivation(("claim",), (step,))])
+    evidence = found(sp.Gt(low, 0), Parameters((RealRange(low, 0, 1),)), check)
+    assert evidence.verdict is Verdict.ERROR
+    assert "holds 0, but a derivation declares the symbol positive" in evidence.summary
+
+
+@pytest.mark.parametrize(
+    ("claim", "number"),
+    [(sp.Ne(u ** (k / 2), 4), 2), (sp.Gt(k * sp.log(u) + 1, 0), 0), (sp.Ge(u ** (k / 2) + 5, 0), 2)],
+)
+def test_what_a_claim_needs_to_be_defined_is_never_refuted(claim: sp.Basic, number: int) -> None:
+    domain = Parameters((IntegerRange(k, number, number), RealRange(u, 0 if number == 0 else -1, 1)))
+    assert found(claim, domain).verdict is Verdict.UNDECIDED
+
+
+def test_a_step_is_not_refuted_outside_the_range_of_a_parameter_of_that_name() -> None:
+    step = positive("u - 4 > 0", sp.Symbol("u", positive=True) - 4)
+    check = Symbolic(("claim",), lambda: [Derivation(("claim",), (step,))])
+    assert found(sp.Gt(u, 4), Parameters((RealRange(u, 5, 10),)), check).verdict is not Verdict.REFUTED
+
+
+def test_a_proof_about_a_positive_symbol_does_not_speak_of_an_observable_of_any_sign() -> None:
+    step = positive("seen > 0", sp.Symbol("seen", positive=True))
+    check = Symbolic(("claim",), lambda: [Derivation(("claim",), (step,))])
+    statement = toy(sp.Gt(seen, 0), check, observed=True)
+    assert run_check(statement, check, BUDGET).verdict is Verdict.ERROR
+
+
+ROOTS = sp.sqrt(u) * sp.sqrt(u - 3)
+
+
+@pytest.mark.parametrize(
+    ("claim", "assumptions"),
+    [
+        (sp.Ne(ROOTS, -2), ()),
+        (sp.Implies(sp.Ge(ROOTS + 100, 0), sp.Ge(u, 0)), ()),
+        (sp.Ge(u, 0), (sp.Ge(ROOTS + 100, 0),)),
+    ],
+)
+def test_complex_numbers_on_the_way_refute_and_admit_nothing(claim: sp.Basic, assumptions: Any) -> None:
+    domain = Parameters((RealRange(u, -1, 5),))
+    evidence = found(claim, domain, Falsification(("claim",)), assumptions=assumptions)
+    assert evidence.verdict is not Verdict.REFUTED
+
+
+def test_conditions_are_kept_for_each_relation_of_its_own() -> None:
+    claim = sp.Or(sp.Ne((u - 1) / (u - k) + v, 0), sp.Eq(1 / (u - 1), 7))
+    domain = Parameters((IntegerRange(k, 1, 1), RealRange(u, 0, 2), RealRange(v, 0, 1)))
+    assert found(claim, domain).verdict is Verdict.UNDECIDED
+
+
+def test_definitions_and_quantities_that_cancel_still_need_a_value() -> None:
+    domain = Parameters((RealRange(u, 0, 2),))
+    e = sp.Symbol("e", real=True)
+    assert found(sp.Gt(e / (u - 1) + u, 0), domain, definitions={e: u - 1}).verdict is Verdict.UNDECIDED
+    for stand_in, claim in ((u - 1, sp.Gt(seen / (u - 1), 0)), ((u - 1) / (u - 1 + 0 * u), sp.Le(seen + u, 5))):
+        check = Certificate(("claim",), domain, lambda fixed, stand_in=stand_in: Quantities({seen: stand_in}))
+        statement = toy(claim, check, parameters=domain, observed=True)
+        expected = Verdict.UNDECIDED if stand_in != 1 else Verdict.CERTIFIED
+        assert run_check(statement, check, BUDGET).verdict is expected

@@ -70,3 +70,19 @@ def test_every_choice_once() -> None:
     box = Parameters((IntegerRange(k, -1, 1), RealRange(u, "1/2", "1/2")))
     assert [choice[k] for choice in choices_of(box)] == [-1, 0, 1]
     assert {choice[u] for choice in choices_of(box)} == {Fraction(1, 2)}
+
+
+def test_an_assumption_that_holds_by_another_part_is_not_outside() -> None:
+    """1/k > 0 or k >= 0 holds at k = 0, where the first part has no value."""
+    claim, assumption = sp.Ge(k, 1), sp.Or(sp.Gt(1 / k, 0), sp.Ge(k, 0))
+    assert certify(claim, 0, 2, assumptions=(assumption,)).verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
+
+
+def test_an_assumption_whose_power_intervals_cannot_follow_is_undecided() -> None:
+    found = certify(sp.Ge(u, 0), -2, -2, assumptions=(sp.Lt(k**u, 2),))
+    assert found.verdict is Verdict.UNDECIDED
+
+
+def test_a_condition_that_another_part_makes_needless_is_no_error() -> None:
+    found = certify(sp.Or(sp.Ge(k, -1), sp.Gt((u - sp.Rational(1, 2)) ** sp.Rational(3, 2), u)), 0, 2)
+    assert found.verdict in (Verdict.UNDECIDED, Verdict.CERTIFIED)

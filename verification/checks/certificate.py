@@ -1,6 +1,5 @@
 """Certificate check: interval arithmetic with subdivision proves inequalities on a whole box."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +21,7 @@ from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.integer_choices import (
     Undefined,
+    assumption_at,
     choices_of,
     claim_at,
     count_of,
@@ -44,7 +44,7 @@ from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
-_DOUBTED = "a sub-box refutes the claim at a point at which balls cannot say"
+_DOUBTED = "a sub-box refutes the claim, or what it needs to be defined, at a point at which balls cannot say so"
 _OUTSIDE_DOMAIN = "a point of the box outside the statement's domain violates the claim"
 _SHRINK = "shrink the box to the statement's domain"
 _MOST_CHOICES = 1_000_000
@@ -142,7 +142,8 @@ class Certificate:
                     point = {**_anywhere(box), **fixed, **point_of(problem, outcome.counterexample)}
                     again = self.at(statement, point, budget)
                     elsewhere = again.verdict is Verdict.VACUOUS and not statement.has(point)
-                    if elsewhere or (again.verdict is Verdict.UNDECIDED and not outcome.by_equality):
+                    doubtful = again.verdict is Verdict.UNDECIDED and not outcome.by_equality
+                    if elsewhere or doubtful or again.verdict is Verdict.CONSISTENT:
                         doubted = Outcome([replace(outcome.parts[-1], state="open")])
                         return replace(
                             again,
@@ -215,27 +216,28 @@ class Certificate:
     def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem | None:
         """What is to be proven at a choice of the integers; None where an assumption fails. Raises Undefined."""
         numbers = numbers_at(fixed)
-        try:
-            assumptions = [claim_at(one, numbers) for one in statement.assumptions]
-        except Undefined:
-            return None
+        assumptions = [assumption_at(one, numbers) for one in statement.assumptions]
         if sp.false in assumptions:
             return None
         spoken = [*statement.claims(self.clauses, quantities.values).values()]
         spoken += [one.relation for one in self._obligations(statement, quantities)]
         claims = [claim_at(one, numbers) for one in spoken]
-        claims += itertools.chain.from_iterable(lost_conditions(one, numbers) for one in spoken)
+        definitions = {symbol: one for symbol, one in statement.expanded.items() if symbol not in quantities.values}
+        stages = [definitions, quantities.values]
+        written = [*statement.claims(self.clauses, statement.expanded).values()]
+        written += [one.relation for one in self._obligations(statement, quantities)]
+        needs = [one for claim in written for one in lost_conditions(claim, numbers, stages)]
         values = {symbol: value_at(expression, numbers) for symbol, expression in quantities.values.items()}
         roots = [
             Root(one.symbol, *(value_at(part, numbers) for part in (one.equation, one.low, one.high)))
             for one in quantities.roots
         ]
-        formulas = [*claims, *assumptions, *values.values()]
+        formulas = [*claims, *needs, *assumptions, *values.values()]
         formulas += [part for one in roots for part in (one.equation, one.low, one.high)]
         used = set().union(*(one.free_symbols for one in formulas))
         # To bisect what nothing depends on would only cost.
         variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol in used]
-        return Problem(claims, assumptions, variables, values, roots)
+        return Problem(claims, assumptions, variables, values, roots, needs)
 
     def _obligations(self, statement: Statement, quantities: Quantities) -> list[Obligation]:
         """What must hold on the box so that quantities, roots and definitions are what their symbols declare."""
@@ -294,7 +296,7 @@ class Certificate:
 
         Balls cannot show that two sides are equal, which refutes a strict claim: there SymPy has.
         """
-        if found.verdict in (Verdict.CONSISTENT, Verdict.VACUOUS):
+        if found.verdict is Verdict.VACUOUS:
             witness = ", ".join(f"{name} = {value}" for name, value in (found.worst_point or {}).items())
             raise ArithmeticError(f"{statement.id}: a sub-box refutes the claim at {witness}, balls there do not")
         return replace(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import sympy as sp
+
 from numerics.balls import evaluate, precision
 from numerics.errors import ArgumentError
 from theory.derivation import Derivation, Kind, Step
@@ -127,6 +129,19 @@ def _require_same_symbols(statement: Statement, steps: Sequence[Step]) -> None:
             require_integers(symbol, one.low, one.high)
         elif isinstance(one, RealRange) and symbol != one.symbol:
             require_reals(symbol, one.low, one.high if isinstance(one.high, Fraction) else None)
+            if one.low == 0 and symbol.is_positive and not one.symbol.is_positive:
+                raise StatementError(f"{symbol}: {one} holds 0, but a derivation declares the symbol positive")
+        for observable in statement.observables or {}:
+            if str(observable) == str(symbol) and _is_more(symbol, observable):
+                raise StatementError(f"{symbol}: a derivation declares more of it than the observable; use one symbol")
+
+
+def _is_more(symbol: sp.Symbol, other: sp.Symbol) -> bool:
+    """A sign is declared of the symbol of which the other has not even the closure."""
+    return any(
+        getattr(symbol, f"is_{sign}") is True and getattr(other, f"is_{sign}") is not True
+        for sign in ("nonnegative", "nonpositive")
+    )
 
 
 def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], float] | None:
@@ -138,9 +153,15 @@ def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], f
     admitted = (point for point in statement.parameters.grid(_TRIES) if statement.admits(point) is Truth.TRUE)
     for number, drawn in enumerate(admitted):
         point: Point = {}
+        # A symbol of a parameter's name stands for it, whatever else it is declared to be.
+        named = {str(symbol): value for symbol, value in drawn.items() if not isinstance(value, float)}
         for index, symbol in enumerate(symbols):
             invented = Fraction(3 + 2 * ((index + number) % 7), 2 + number)
-            candidates = (2 + number, -2 - number, 0) if symbol.is_integer else (invented, -invented, Fraction(0))
+            candidates: tuple[Any, ...] = (
+                (2 + number, -2 - number, 0) if symbol.is_integer else (invented, -invented, Fraction(0))
+            )
+            if str(symbol) in named:
+                candidates = (named[str(symbol)],)
             point[symbol] = drawn.get(symbol, next((one for one in candidates if fits(symbol, one)), None))
         if None in point.values():
             continue
