@@ -85,8 +85,10 @@ def _where_defined(
     """The judgement, unless a side is real only by way of the root of a negative number: there nothing is known.
 
     Balls go on with complex numbers, sqrt(-2) sqrt(-8) = -4; where a claim has no value it is neither true nor false.
+    A claim that means complex numbers, such as a formula of Cardano, says so by sp.I or sp.re.
     """
-    needed = [] if claim.has(sp.I) else [one for side in claim.args for one in conditions_of(side)]
+    means_complex = claim.has(sp.I, sp.re)
+    needed = [] if means_complex else [one for side in claim.args for one in conditions_of(side)]
     conditions = [
         (_FAILS[one.func], compiled(one.lhs))
         for one in dict.fromkeys(needed)

@@ -41,7 +41,11 @@ def block_limit_depth4(root: sp.Expr = theory.depth_four_root) -> Statement:
         source=shin_yun("Theorem 3.3, L = 4"),
         parameters=domain,
         observables=Z_OBSERVABLE | {gap: "conserved gap of the invariant", total: "d w*"},
-        clauses=(Clause("root", "z is the stated expression in radicals of n, D and d w*", sp.Eq(z, root)),),
+        clauses=(
+            Clause(
+                "root", "z is the stated expression in radicals of n, D and d w*", sp.Eq(z, sp.re(root, evaluate=False))
+            ),
+        ),
         checks=(
             Evaluation(("root",), _depth_four, "radicals against a sign change in log(sigma_2/sigma_1)"),
             Falsification(("root",), _depth_four, "radicals against the certified root", digits=20),
