@@ -22,9 +22,7 @@ from numerics.intervals import (
     ONE,
     ZERO,
     Interval,
-    Jet,
     add,
-    compiled_jets,
     divide,
     intersection,
     interval,
@@ -35,6 +33,7 @@ from numerics.intervals import (
     subtract,
     width,
 )
+from numerics.jets import Jet, compiled_jets
 
 Side = tuple[Fraction, Fraction]
 Box = tuple[Side, ...]
@@ -133,6 +132,11 @@ class BoxFunctions:
         """The values at a point of the box."""
         return [value for value, _ in self._values(self._at(point))]
 
+    def missing_roots(self, point: Sequence[Fraction]) -> list[Root]:
+        """The roots that are not in their brackets at a point: a monotone equation has one sign at both ends there."""
+        values = self._at(point)
+        return [root.root for root in self._roots if root.is_missing(values)]
+
     def over(self, box: Box) -> list[Range]:
         """The range of every expression over the box, with its gradient in the coordinates."""
         centre = [middle_of(side, one.logarithmic) for side, one in zip(box, self.coordinates, strict=True)]
@@ -193,6 +197,7 @@ class _CompiledRoot:
     """Interval Newton for one root, with its gradient by the implicit function theorem."""
 
     def __init__(self, root: Root, size: int, logarithmic: Sequence[sp.Symbol]) -> None:
+        self.root = root
         self.symbol = root.symbol
         self._size = size
         self._bracket = compiled_jets([root.low, root.high], 0, logarithmic)
@@ -219,6 +224,12 @@ class _CompiledRoot:
             if stalled:
                 break
         return found
+
+    def is_missing(self, values: Mapping[sp.Basic, Jet]) -> bool:
+        """The equation has one strict sign at both ends of the bracket."""
+        (low, _), (high, _) = self._bracket(values)
+        ends = [self._value({**values, self.symbol: (end, ())})[0][0] for end in (low, high)]
+        return all(one[0] > 0 for one in ends) or all(one[1] < 0 for one in ends)
 
     def _near(self, found: Interval, values: Mapping[sp.Basic, Jet]) -> arb:
         """A point of the enclosure, near the root at the middle of everything else: there Newton loses least."""

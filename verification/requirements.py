@@ -13,7 +13,7 @@ from sympy.logic import boolalg
 
 from numerics.balls import compiled
 from numerics.errors import ArgumentError
-from numerics.intervals import compiled_jets
+from numerics.jets import compiled_jets
 from verification.errors import StatementError
 
 _CONNECTIVES = (boolalg.And, boolalg.Or, boolalg.Not, boolalg.Equivalent, boolalg.Implies)

@@ -8,7 +8,7 @@ sampling finds no counterexample, and both mutants are refuted. Exit code 0.
 
 import sympy as sp
 
-from theory.derivation import Derivation, identity, nonnegative
+from theory.derivation import Derivation, definition, identity, nonnegative
 from verification import (
     Certificate,
     Clause,
@@ -32,6 +32,8 @@ def proof(bound):
     return Derivation(
         ("bound",),
         (
+            definition("by 1 <= n and r <= 1", n, 1 + excess),
+            definition("and", r, 1 - gap),
             identity("bound minus stable rank = (n-1) r (1-r)", left, excess * (1 - gap) * gap),
             nonnegative("its factor n-1 is not negative", excess),
             nonnegative("its factor 1-r is not negative, and r > 0", gap),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numerics import intervals as iv
 from numerics.balls import ball, evaluate, precision
 from numerics.errors import ArgumentError
+from numerics.jets import compiled_jets
 
 x, y = sp.symbols("x y", real=True)
 p, q = sp.symbols("p q", positive=True)
@@ -84,7 +85,7 @@ def test_rational_powers_of_positive_numbers_are_enclosed_at_any_precision(bits,
 def test_functions_and_their_derivatives_are_enclosed(function, drawn):
     low, high, point = drawn
     low, high, point = (max(Fraction(-60), min(Fraction(60), one)) for one in (low, high, point))
-    run = iv.compiled_jets([function(x)], 1)
+    run = compiled_jets([function(x)], 1)
     with precision(53):
         ((value, (slope,)),) = run({x: (iv.interval(low, high), (iv.ONE,))})
     if function is sp.log and point <= 0:
@@ -117,7 +118,7 @@ def test_undefined_is_the_whole_line():
 
 
 def test_the_slope_of_abs_at_zero_is_an_interval_that_contains_both_sides():
-    run = iv.compiled_jets([sp.Abs(x)], 1)
+    run = compiled_jets([sp.Abs(x)], 1)
     for low, high in ((0, 0), (0, 1), (-1, 0), (-1, 1)):
         ((_, (slope,)),) = run({x: (iv.interval(low, high), (iv.ONE,))})
         assert slope[0] <= slope[1]
@@ -192,7 +193,7 @@ def check_on_random_boxes(expression, logarithmic, count, rng):
     symbols = (x, y, p, q)
     if expression.has(sp.I, sp.zoo, sp.nan, sp.oo):
         return
-    run = iv.compiled_jets([expression], 4, logarithmic)
+    run = compiled_jets([expression], 4, logarithmic)
     for _ in range(count):
         sides = {}
         for symbol in symbols:
@@ -237,4 +238,4 @@ def at(expression, point):
 @pytest.mark.parametrize("expression", [sp.sign(x), sp.I * x, sp.Heaviside(x), x + sp.oo, sp.Float("0.1") * x])
 def test_what_cannot_be_enclosed_is_an_error(expression):
     with pytest.raises(ArgumentError, match="made of rationals"):
-        iv.compiled_jets([expression], 1)
+        compiled_jets([expression], 1)

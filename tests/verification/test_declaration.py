@@ -204,3 +204,20 @@ def test_a_claim_that_sympy_has_already_decided_is_refused(claim: sp.Basic) -> N
         StatementError, match=r"clause claim: SymPy makes it (True|False) from its symbols' assumptions"
     ):
         Clause("claim", "decided", claim)
+
+
+def test_a_root_that_does_not_exist_refutes_nothing() -> None:
+    """s^2 + s + x has no root in [0, 1]; its empty enclosure once refuted whatever was claimed of it."""
+    root = sp.Symbol("root", real=True)
+    quantities = Quantities({SEEN: root}, (Root(root, root**2 + root + x, sp.Integer(0), sp.Integer(1)),))
+    statement = Statement(
+        id="no-root",
+        title="no root",
+        parameters=DOMAIN,
+        observables={SEEN: "root"},
+        clauses=(Clause("claim", "seen <= 2 x", sp.Le(SEEN, 2 * x)),),
+        checks=(Certificate(("claim",), DOMAIN, lambda fixed: quantities),),
+    )
+    found = run_check(statement, statement.checks[0], BUDGET)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "holds no root" in (found.remedy or "")

@@ -17,10 +17,12 @@ from toy_statements import BUDGET, toy
 
 from numerics.balls import precision
 from verification import Certificate, Evidence, IntegerRange, Parameters, RealRange, Verdict
+from verification.box_problem import Problem
 from verification.checks import Quantities
 from verification.claim import Truth, judge
 from verification.coordinates import variable
-from verification.subdivision import Leaf, Problem, subdivide
+from verification.relations import Form, Leaf
+from verification.subdivision import subdivide
 from verification.verify import run_check
 
 x, y = sp.symbols("x y", real=True)
@@ -95,7 +97,7 @@ TRUTHS = [
     (gt(1 / p, 0), (RealRange(p, 1, "inf"),), PROVEN),
     (gt(1 / p - sp.Rational(1, 10**9), 0), (RealRange(p, 1, "inf"),), REFUTED),
     (gt(10**9 - x, 0), (RealRange(x, -3, "inf"),), REFUTED),
-    (gt(1 / (1 + x**2), 0), (RealRange(x, -3, "inf"),), OPEN),
+    (gt(1 / (1 + x**2), 0), (RealRange(x, -3, "inf"),), PROVEN),
     (gt(sp.sqrt(1 + 1 / p), 1), (RealRange(p, 2, "inf"),), PROVEN),
     (gt(1, sp.sqrt(1 + 1 / p)), (RealRange(p, 2, "inf"),), REFUTED),
     # The excluded end 0 of a positive symbol is no counterexample, however the range is compactified.
@@ -260,7 +262,7 @@ def test_the_parts_cover_the_box_exactly(boxes: int) -> None:
 
 def test_a_range_that_only_reaches_zero_neither_proves_a_strict_claim_nor_refutes_a_weak_one() -> None:
     below, above = (arb(-1), arb(0)), (arb(0), arb(1))
-    weak, strict = (Leaf(sp.Ge(x, 0, evaluate=False), x, kind, False) for kind in (False, True))
+    weak, strict = (Leaf(sp.Ge(x, 0, evaluate=False), (Form(x),), kind, False) for kind in (False, True))
     assert weak.truth(below) is Truth.UNKNOWN
     assert weak.truth(above) is Truth.TRUE
     assert strict.truth(below) is Truth.FALSE

@@ -12,6 +12,7 @@ from flint import arb
 from numerics.balls import precision
 from numerics.box_functions import BoxFunctions, Root
 from numerics.exact import shown
+from verification.box_problem import Problem
 from verification.budget import Budget
 from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth, judge
@@ -20,6 +21,7 @@ from verification.declaration import Obligation, obligations, require_value, roo
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
+from verification.remedies import remedy_of
 from verification.requirements import (
     listed,
     require,
@@ -29,7 +31,7 @@ from verification.requirements import (
     sides_of_relation,
 )
 from verification.statement import Statement
-from verification.subdivision import Outcome, Problem, point_of, sides_of, subdivide
+from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
@@ -94,6 +96,7 @@ class Certificate:
         box = self.box_within(budget)
         proven = outside = 0
         left: list[str] = []
+        remedy, rewritten = "", False
         tight: set[str] = set()
         granted: tuple[str, ...] = ()
         largest: tuple[int, BoxMap | None] = (0, None)
@@ -106,11 +109,24 @@ class Certificate:
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
+                rewritten = rewritten or problem.is_rewritten
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
                     point = {**fixed, **point_of(problem, outcome.counterexample)}
-                    return self._refuted(statement, box, point, proven + outside + 1, picture, budget)
+                    again = self.at(statement, point, budget)
+                    if again.verdict is Verdict.UNDECIDED and not outcome.by_equality:
+                        doubted = Outcome([replace(outcome.parts[-1], state="open")])
+                        return replace(
+                            again,
+                            summary="a sub-box refutes the claim at a point at which balls cannot say",
+                            points=proven + outside + 1,
+                            domain=str(box),
+                            remedy=remedy_of(problem, doubted),
+                        )
+                    return self._refuted(statement, box, again, proven + outside + 1, picture)
                 undecided += outcome.count("open")
+                if outcome.count("open") and not remedy:
+                    remedy = remedy_of(problem, outcome)
                 left += [_box_text(problem, part.box, fixed) for part in outcome.parts if part.state == "open"]
                 if len(outcome.parts) > largest[0]:
                     largest = len(outcome.parts), _picture(problem, outcome, fixed)
@@ -130,11 +146,12 @@ class Certificate:
                 **found,
                 verdict=Verdict.UNDECIDED,
                 summary=f"{proven} sub-boxes proven, {outside} outside the assumptions, {undecided} left",
-                remedy="raise the budget's boxes (profile full), or shrink the box",
+                remedy=remedy,
                 open_boxes=tuple(left[:_LISTED]),
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
+        summary += "; the sides were also compared without denominators (SymPy)" if rewritten else ""
         return Evidence(**found, verdict=Verdict.CERTIFIED, summary=summary + (split if tight else ""))
 
     def box_within(self, budget: Budget) -> Parameters:
@@ -223,14 +240,14 @@ class Certificate:
             return replace(found, verdict=Verdict.UNDECIDED, summary="the balls at this point cannot say")
         return found
 
+    @staticmethod
     def _refuted(
-        self, statement: Statement, box: Parameters, point: Point, points: int, picture: BoxMap | None, budget: Budget
+        statement: Statement, box: Parameters, found: Evidence, points: int, picture: BoxMap | None
     ) -> Evidence:
-        """The counterexample, judged once more with balls at a higher precision.
+        """The counterexample, as it was judged once more with balls at a higher precision.
 
         Balls cannot show that two sides are equal, which refutes a strict claim: there SymPy has.
         """
-        found = self.at(statement, point, budget)
         if found.verdict in (Verdict.CONSISTENT, Verdict.VACUOUS):
             witness = ", ".join(f"{name} = {value}" for name, value in (found.worst_point or {}).items())
             raise ArithmeticError(f"{statement.id}: a sub-box refutes the claim at {witness}, balls there do not")
@@ -280,11 +297,8 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
 
 
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:
-    sides = zip(problem.variables, sides_of(problem, box), strict=True)
     integers = [f"{symbol} = {shown(value)}" for symbol, value in fixed.items()]
-    return ", ".join(
-        [*integers, *(f"{one.range.symbol} in [{shown(low)}, {shown(high)}]" for one, (low, high) in sides)]
-    )
+    return ", ".join([*integers, *(one.words(side) for one, side in zip(problem.variables, box, strict=True))])
 
 
 def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
