@@ -45,6 +45,7 @@ def warm_family(point: Point, layers: int | None = None, shrink: int = 1) -> Blo
 def warm_domain(
     depths: tuple[int, int], scales: tuple[str, str], ms: tuple[str, str], *, infinite_m: bool
 ) -> Parameters:
+    """The parameters (L, w*, alpha, m) of the 2 x 2 family, in the stated ranges."""
     return Parameters(
         (
             IntegerRange(depth, *depths),
