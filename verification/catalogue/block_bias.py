@@ -33,6 +33,7 @@ from verification.catalogue.families import (
     family_domain,
     limit_root,
     scale_at,
+    unit_box,
 )
 from verification.catalogue.sources import shin_yun
 from verification.checks import Certificate, Evaluation, Falsification, Quantities, Symbolic
@@ -43,17 +44,7 @@ Values = Mapping[sp.Symbol, Any]
 
 
 error_here, error_half, error_bound = sp.symbols("delta(alpha) delta(alpha/2) beta", positive=True)
-SCALE_BOX = Parameters(
-    (
-        IntegerRange(depth, 3, 8),
-        IntegerRange(blocks, 2, 20),
-        IntegerRange(block_size, 1, 1),
-        RealRange(value, Fraction(1), Fraction(1)),
-        RealRange(alpha, Fraction("1e-6"), Fraction(1)),
-        RealRange(m, Fraction("1.05"), Fraction(100)),
-    )
-)
-
+SCALE_BOX = unit_box((3, 8), RealRange(alpha, Fraction("1e-6"), Fraction(1)))
 QUICK_SIZES = (IntegerRange(depth, 3, 4), IntegerRange(blocks, 2, 3))
 
 
@@ -258,19 +249,8 @@ def _ratios_at_equal_scale(scaled: bool) -> Callable[[Point, int], Values]:
 
 def _depth_boxes(size: int) -> list[Parameters]:
     """The box of the certificate, one part per depth so that the parts can be proven side by side."""
-    return [
-        Parameters(
-            (
-                IntegerRange(depth, layers, layers),
-                IntegerRange(blocks, 2, 20),
-                IntegerRange(block_size, size, size),
-                RealRange(value, Fraction(1), Fraction(1)),
-                RealRange(product_scale, Fraction("1e-8"), Fraction(1)),
-                RealRange(m, Fraction("1.05"), Fraction(100)),
-            )
-        )
-        for layers in range(2, 9)
-    ]
+    scale = RealRange(product_scale, Fraction("1e-8"), Fraction(1))
+    return [unit_box((layers, layers), scale, size=size) for layers in range(2, 9)]
 
 
 def _ratios_on_boxes(scaled: bool) -> Callable[[Point], Quantities]:

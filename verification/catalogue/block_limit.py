@@ -39,6 +39,7 @@ from verification.catalogue.families import (
     observe_precise_limit,
     precise_domain,
     sigma_n,
+    unit_box,
 )
 from verification.catalogue.sources import shin_yun
 from verification.checks import Certificate, Evaluation, Falsification, Observation, Symbolic, Trajectory
@@ -92,12 +93,7 @@ _BRACKET_BOX = Parameters(
 #: Units s w* = 1: the bracket of every n <= 20 and q >= 1 lies in [1/20, 1].
 _UNIQUENESS_BOX = Parameters(
     (
-        IntegerRange(depth, 3, 8),
-        IntegerRange(blocks, 2, 20),
-        IntegerRange(block_size, 1, 1),
-        RealRange(value, Fraction(1), Fraction(1)),
-        RealRange(alpha, Fraction("1e-8"), Fraction(1)),
-        RealRange(m, Fraction("1.05"), Fraction(100)),
+        *unit_box((3, 8), RealRange(alpha, Fraction("1e-8"), Fraction(1))).ranges,
         RealRange(z, Fraction("0.05"), Fraction(1)),
     )
 )

@@ -12,9 +12,9 @@ from numerics.block_limit import limit
 from theory import block_monotonicity as theory
 from theory.block_limit import limit_exponent
 from theory.block_monotonicity import log_ratio, zeta
-from theory.symbols import alpha, block_size, blocks, depth, m, value
+from theory.symbols import alpha, blocks, depth, m
 from verification.budget import Budget
-from verification.catalogue.families import LIMIT_ON_BOXES, family_at, family_domain, limit_root, scale_at
+from verification.catalogue.families import LIMIT_ON_BOXES, family_at, family_domain, limit_root, scale_at, unit_box
 from verification.catalogue.sources import shin_yun
 from verification.checks import Certificate, Evaluation, Falsification, Quantities, Symbolic
 from verification.errors import StatementError
@@ -51,24 +51,11 @@ def _rates_on_boxes(fixed: Point) -> Quantities:
     return Quantities(values, (limit_root(fixed),), LIMIT_ON_BOXES)
 
 
-def _box(depths: tuple[int, int], most_blocks: int, scale: RealRange, ms: tuple[str, str]) -> Parameters:
-    return Parameters(
-        (
-            IntegerRange(depth, *depths),
-            IntegerRange(blocks, 2, most_blocks),
-            IntegerRange(block_size, 1, 1),
-            RealRange(value, Fraction(1), Fraction(1)),
-            scale,
-            RealRange(m, Fraction(ms[0]), Fraction(ms[1])),
-        )
-    )
-
-
 def block_monotonicity(shallowest: int = 3, sign: int = 1) -> Statement:
     """block-monotonicity, for depths from `shallowest` on; `sign` = -1 claims that the ratio falls with m."""
     y, rho = sp.symbols("y rho", positive=True)
     claims = {"scale": theory.scale_rate(y, rho), "spread": sign * theory.spread_rate(y, rho)}
-    box = _box((shallowest, 8), 20, RealRange(alpha, Fraction("1e-8"), Fraction(1)), ("1.05", "100"))
+    box = unit_box((shallowest, 8), RealRange(alpha, Fraction("1e-8"), Fraction(1)))
     return Statement(
         id="block-monotonicity",
         title="The limit's stable rank increases with the scale alpha and with m",
@@ -137,7 +124,7 @@ def _stable_rank_on_boxes(fixed: Point) -> Quantities:
 
 def stable_rank_box(depths: tuple[int, int], largest: Fraction) -> Parameters:
     """The box of the certificate: every alpha down to 0."""
-    return _box(depths, 20, RealRange(alpha, Fraction(0), largest), ("1.1", "10"))
+    return unit_box(depths, RealRange(alpha, Fraction(0), largest), ("1.1", "10"))
 
 
 def block_stable_rank(growth: Fraction = Fraction(1)) -> Statement:
@@ -149,7 +136,7 @@ def block_stable_rank(growth: Fraction = Fraction(1)) -> Statement:
         id="block-stable-rank",
         title="Below an explicit scale the limit has stable rank 1 to one part in a million",
         source=shin_yun("Corollary of Theorem 3.3, quantified", Provenance.NEW),
-        parameters=_box((3, 8), 20, RealRange(alpha, Fraction("1e-9"), max(scales.values())), ("1.1", "10")),
+        parameters=unit_box((3, 8), RealRange(alpha, Fraction("1e-9"), max(scales.values())), ("1.1", "10")),
         assumptions=(within,),
         observables={stable_rank: "stable rank of W(oo)"},
         granted=("the limit equation (proved in block-limit)",),

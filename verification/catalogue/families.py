@@ -66,6 +66,22 @@ def flow_domain(depths: tuple[int, int] = (3, 5), *, infinite_m: bool = False) -
     )
 
 
+def unit_box(
+    depths: tuple[int, int], scale: RealRange, ms: tuple[str, str] = ("1.05", "100"), *, size: int = 1
+) -> Parameters:
+    """The box (L, n = 2..20, s, w* = 1, scale, m) of a certificate; `scale` is the range of alpha or of (s alpha)^L."""
+    return Parameters(
+        (
+            IntegerRange(depth, *depths),
+            IntegerRange(blocks, 2, 20),
+            IntegerRange(block_size, size, size),
+            RealRange(value, Fraction(1), Fraction(1)),
+            scale,
+            RealRange(m, Fraction(ms[0]), Fraction(ms[1])),
+        )
+    )
+
+
 def family_at(point: Point) -> BlockFamily:
     """The member of the family at a point."""
     return BlockFamily(*(point[symbol] for symbol in (depth, blocks, block_size, value, alpha, m)))
