@@ -175,8 +175,15 @@ SHIN_YUN = Paper(
             "A depth-2 network that was pre-trained under decoupled dynamics stays away from low rank after more data "
             "couples it; deep networks avoid this loss of plasticity.",
             "abstract; of the theorems, the labels alone",
-            missing="The warm start has no statement of its own. Its pre-trained state is in depth2-diagonal-limit, "
-            "and what new data can take from the smallest singular value is in residual-margin.",
+            (
+                "pretrained-spectrum",
+                "warm-start-keeps-rank",
+                "cold-start-loses-rank",
+                "plasticity-needs-depth-two",
+            ),
+            Provenance.RECONSTRUCTED,
+            "The theorems' own wording, and stable-rank lower bounds for general matrices: here 2 x 2. That cold starts, "
+            "and warm ones beyond depth 2, tend to rank 1 is measured, not proved; the warm ones need m < oo.",
         ),
         PaperClaim(
             "Figure 1",
