@@ -182,7 +182,7 @@ SHIN_YUN = Paper(
                 "plasticity-needs-depth-two",
             ),
             Provenance.RECONSTRUCTED,
-            "The theorems' own wording, and stable-rank lower bounds for general matrices: here 2 x 2. That cold starts, "
+            "The theorems' wording, and stable-rank lower bounds of general matrices: here 2 x 2. That cold starts, "
             "and warm ones beyond depth 2, tend to rank 1 is measured, not proved; the warm ones need m < oo.",
         ),
         PaperClaim(
