@@ -22,10 +22,12 @@ def exact(argument: str, number: object, *, infinity: bool = False) -> Exact:
     """The number as a Fraction (or `math.inf` where `infinity` allows it), without rounding.
 
     Accepts integers, fractions, decimals, floats (taken at their exact binary value) and text such as "0.1", "1e-300"
-    or "2/3". Raises ArgumentError naming `argument` for anything else, for nan, and for exponents beyond
-    `LARGEST_EXPONENT`.
+    or "2/3"; with `infinity` also "inf" or "oo". Raises ArgumentError naming `argument` for anything else, for nan, and
+    for exponents beyond `LARGEST_EXPONENT`.
     """
     expected = 'a decimal number such as "0.1" or "1e-300"' + (', or "inf"' if infinity else "")
+    if isinstance(number, str) and number == "oo" and infinity:
+        return math.inf
     if isinstance(number, bool):
         raise ArgumentError(argument, number, expected)
     if isinstance(number, Rational):

@@ -100,7 +100,10 @@ def test_the_page_on_observations_reads_what_is_written(tmp_path: Path, monkeypa
 
 
 def test_the_page_on_own_statements_shows_one_that_is_certified(tmp_path: Path) -> None:
-    (snippet,) = snippets("docs/statements.md", "python")
+    snippet, proof = snippets("docs/statements.md", "python")
+    names: dict[str, Any] = {}
+    exec(f"{snippet}\n{proof}", names)
+    assert names["proof"].holds
     file = tmp_path / "lemma.py"
     file.write_text(snippet)
     (statement,) = load(file).statements.values()

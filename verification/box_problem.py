@@ -244,8 +244,7 @@ class Problem:
         """Decide the claims on a sub-box, or say where and how to go on."""
         ranges = self._functions.over(box)
         truths = self._truths([one.value for one in ranges])
-        # Where an assumption is not defined it does not hold either, so that its conditions do not matter here.
-        if any(truth_of(one, truths) is Truth.FALSE for one in self._assumptions):
+        if self._fails(self._defined(truths)):
             return Examination("outside")
         for relation, leaf in self._leaves.items():
             if truths[relation] is not Truth.UNKNOWN or not any(form.faces for form in leaf.forms):
@@ -307,6 +306,10 @@ class Problem:
         """The range of the form with the best bound."""
         return max((ranges[form.place] for form in self._leaves[relation].forms), key=lambda one: float(one.value[0]))
 
+    def _fails(self, truths: Truths) -> bool:
+        """An assumption that is defined fails, so that nothing is claimed."""
+        return any(truth_of(one, truths) is Truth.FALSE for one in self._assumptions)
+
     def _holds(self, truths: Truths) -> bool:
         return all(truth_of(claim, truths) is Truth.TRUE for claim in self._claims)
 
@@ -329,7 +332,8 @@ class Problem:
             if corner == box:
                 continue
             at_corner = self._functions.over(corner)
-            if leaf.truth(at_corner[form.place].value) is Truth.TRUE:
+            # The smallest value decides an inequality; of an equation it says nothing about the rest.
+            if not leaf.equation and leaf.truth(at_corner[form.place].value) is Truth.TRUE:
                 return Truth.TRUE
             if all(low == high for low, high in corner):
                 point = tuple(low for low, _ in corner)
@@ -381,8 +385,7 @@ class Problem:
         if self.variables[face.axis].excludes(face.end):
             return True
         ranges = self._functions.over(_on(face, box))
-        truths = self._truths([one.value for one in ranges])
-        return any(truth_of(one, truths) is Truth.FALSE for one in self._assumptions)
+        return self._fails(self._defined(self._truths([one.value for one in ranges])))
 
     def _point_on_face(self, leaf: Leaf, box: Box) -> tuple[Fraction, ...] | None:
         """A point of the domain on a face where the sides of a strict claim are equal, which refutes it."""

@@ -5,7 +5,7 @@ Overlapping balls never prove an equality; disjoint balls refute one. An inequal
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from sympy.core.relational import Relational
 from sympy.logic import boolalg
 
 from numerics.balls import ball, compiled, is_narrow
+from verification.definedness import conditions_of
 from verification.errors import StatementError
 
 
@@ -61,15 +62,41 @@ def _judge(claim: sp.Basic) -> Callable[[Mapping[sp.Symbol, Any], int], Judgemen
         return lambda values, digits: _not([equal(values, digits)])
     if isinstance(claim, Relational):
         left, right = compiled(claim.lhs), compiled(claim.rhs)
+        size = _size_beside_zero(claim)
         if isinstance(claim, sp.Eq):
-            return lambda values, digits: _equation(_real(left(values)), _real(right(values)), digits)
-        compare, size = _INEQUALITIES[type(claim)], _size_beside_zero(claim)
-        return lambda values, digits: compare(_real(left(values)), _real(right(values)), size(values))
+            return _where_defined(
+                claim,
+                lambda values, digits: _equation(_real(left(values)), _real(right(values)), digits, size(values)),
+            )
+        compare = _INEQUALITIES[type(claim)]
+        return _where_defined(
+            claim, lambda values, digits: compare(_real(left(values)), _real(right(values)), size(values))
+        )
     if isinstance(claim, (boolalg.And, boolalg.Or, boolalg.Not, boolalg.Equivalent, boolalg.Implies)):
         parts = [_judge(part) for part in claim.args]
         combine = _CONNECTIVES[claim.func]
         return lambda values, digits: combine([part(values, digits) for part in parts])
     raise StatementError(f"claim: {claim} is neither an equation, an inequality nor a combination of them")
+
+
+def _where_defined(
+    claim: Relational, judged: Callable[[Mapping[sp.Symbol, Any], int], Judgement]
+) -> Callable[[Mapping[sp.Symbol, Any], int], Judgement]:
+    """The judgement, unless it is FALSE at a point where a side is real only by way of the root of a negative number.
+
+    Balls go on with complex numbers, sqrt(-2) sqrt(-8) = -4; where a claim has no value it is not false.
+    """
+    conditions = [] if claim.has(sp.I) else [one for side in claim.args for one in conditions_of(side)]
+    if not conditions:
+        return judged
+
+    def careful(values: Mapping[sp.Symbol, Any], digits: int) -> Judgement:
+        found = judged(values, digits)
+        if found.truth is Truth.FALSE and any(_judge(one)(values, digits).truth is Truth.FALSE for one in conditions):
+            return replace(found, truth=Truth.UNKNOWN)
+        return found
+
+    return careful
 
 
 def _real(value: Any) -> Any:
@@ -146,8 +173,11 @@ def _yes_or_no(truth: Truth) -> Judgement:
     return Judgement(truth, float(false), 1.0 - 2.0 * false)
 
 
-def _equation(left: Any, right: Any, digits: int) -> Judgement:
+def _equation(left: Any, right: Any, digits: int, size: float | None) -> Judgement:
+    """`size` is what a difference from zero is measured by: beside the number 0 every distance would be 1."""
     residual = _distance(left, right)
+    if size is not None and math.isfinite(residual) and size > 0:
+        residual = min(residual, float(abs(left.mid() - right.mid())) / size)
     if not (left.is_finite() and right.is_finite()):
         return Judgement(Truth.UNKNOWN, residual, -residual)
     if not left.overlaps(right):

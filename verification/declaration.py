@@ -83,6 +83,11 @@ class Obligation:
             )
 
 
+def fits(symbol: sp.Symbol, number: Fraction | int) -> bool:
+    """The number is what the symbol is declared to be, as far as SymPy can tell."""
+    return not _wrong(symbol, _number(number))
+
+
 def obligations(values: Mapping[sp.Symbol, sp.Expr]) -> list[Obligation]:
     """The declared signs of symbols that SymPy does not derive from the expressions that stand for them.
 
@@ -156,8 +161,7 @@ def _sign(symbol: sp.Symbol) -> str | None:
 
 def _require(symbol: sp.Symbol, found: str, numbers: Iterable[sp.Expr]) -> None:
     for number in numbers:
-        facts = symbol.assumptions0.items()
-        wrong = [(fact, declared) for fact, declared in facts if getattr(number, f"is_{fact}", None) is (not declared)]
+        wrong = _wrong(symbol, number)
         if wrong:
             # Of all that follows from the declaration, the words that its author used.
             known = (*_SIGNS, *_KINDS)
@@ -166,6 +170,12 @@ def _require(symbol: sp.Symbol, found: str, numbers: Iterable[sp.Expr]) -> None:
                 f"{symbol}: {found} {number}, but the symbol is declared {word}; "
                 "declare it with fewer assumptions, or narrow its range"
             )
+
+
+def _wrong(symbol: sp.Symbol, number: sp.Expr) -> list[tuple[str, bool]]:
+    """The facts of the symbol's declaration that the number contradicts."""
+    facts = symbol.assumptions0.items()
+    return [(fact, declared) for fact, declared in facts if getattr(number, f"is_{fact}", None) is (not declared)]
 
 
 def _number(value: Fraction | int) -> sp.Rational:

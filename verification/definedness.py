@@ -30,6 +30,9 @@ def _own_conditions(part: sp.Basic) -> Iterable[Relational]:
         if exponent.is_Integer:
             if exponent < 0:
                 yield sp.Ne(base, 0, evaluate=False)
+        elif exponent.is_integer:
+            if not exponent.is_nonnegative:
+                yield sp.Ne(base, 0, evaluate=False)
         elif exponent.is_Rational and exponent > 0:
             yield sp.Ge(base, 0, evaluate=False)
         else:

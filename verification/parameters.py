@@ -65,8 +65,8 @@ class IntegerRange:
         return (value - self.low + 0.5) / (self.high - self.low + 1)
 
     def contains(self, value: Any) -> bool:
-        """True for integers low..high."""
-        return isinstance(value, int) and self.low <= value <= self.high
+        """True for integers low..high, also for those that are written as fractions."""
+        return isinstance(value, (int, Fraction)) and value == int(value) and self.low <= value <= self.high
 
     def __str__(self) -> str:
         if self.low == self.high:

@@ -1,8 +1,16 @@
 """What would decide a certificate that is left open, in words that fit the sub-boxes that are left."""
 
-from numerics.box_functions import Root
+from numerics.box_functions import Root, length_of
 from verification.box_problem import Problem
 from verification.subdivision import Outcome, Part
+
+_SMALL = 1e-3
+
+
+def missing_root_text(problem: Problem) -> str | None:
+    """What to correct when a bracket holds no root at the middle of the whole box; None when nothing is missing."""
+    missing = problem.missing_roots(problem.box)
+    return _root_text(problem, Part("open", problem.box), missing[0]) if missing else None
 
 
 def remedy_of(problem: Problem, outcome: Outcome) -> str:
@@ -30,7 +38,20 @@ def remedy_of(problem: Problem, outcome: Outcome) -> str:
             "state the claim as a quotient of its sides or multiply it by a positive factor that keeps them bounded, "
             "or split the range at a finite number"
         )
+    if left and all(_is_small(problem, part) for part in left):
+        return (
+            f"the sides seem to be equal near {_box_text(problem, left[0])}, where boxes show no inequality; write "
+            "their difference as a square or a product, or leave the point out of the box"
+        )
     return "raise the budget's boxes (profile full), or shrink the box"
+
+
+def _is_small(problem: Problem, part: Part) -> bool:
+    """Every side has been cut to a thousandth of the box's."""
+    return all(
+        length_of(side, one.coordinate.logarithmic) <= _SMALL * length_of(one.side, one.coordinate.logarithmic)
+        for side, one in zip(part.box, problem.variables, strict=True)
+    )
 
 
 def _root_text(problem: Problem, part: Part, root: Root) -> str:

@@ -1,5 +1,6 @@
 """A statement is data: parameters, assumptions, clauses, checks that give evidence, and mutants that must fail."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from verification.requirements import (
 )
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LONGEST_ID = 100
 #: Points of the domain of which one must satisfy the assumptions.
 _WITNESSES = 2_000
 
@@ -156,6 +158,10 @@ class Statement:
         self._require_types()
         if not _ID.fullmatch(self.id):
             raise StatementError(f"id: {self.id!r} is not kebab-case, such as 'block-limit'")
+        if len(self.id) > _LONGEST_ID:
+            raise StatementError(
+                f"id: {self.id[:20]}... has {len(self.id)} letters; at most {_LONGEST_ID}, for it names files"
+            )
         names = [clause.name for clause in self.clauses]
         if not names or len(set(names)) != len(names):
             raise StatementError(f"{self.id}: clauses {names} are not at least one with different names")
@@ -195,7 +201,10 @@ class Statement:
             raise StatementError(f"{self.id}: mutants {[mutant.id for mutant in self.mutants]} have one id twice")
         self.obligations()
         if not self._has_witness():
-            raise StatementError(f"{self.id}: no point of the domain satisfies the assumptions; widen a range")
+            raise StatementError(
+                f"{self.id}: none of {_WITNESSES} points of the domain satisfies the assumptions; widen a range, or "
+                "solve an equation for a parameter and define it"
+            )
 
     def _require_types(self) -> None:
         require("statement", "id", self.id, str, "a string such as 'block-limit'")
@@ -288,9 +297,15 @@ class Statement:
         return self.admission(point).truth
 
     def admission(self, point: Point) -> Judgement:
-        """The assumptions judged together at a point, at 128 bits."""
+        """The assumptions judged together at a point, at 128 bits; false outside the domain."""
+        if not self.has(point):
+            return Judgement(Truth.FALSE, 1.0, -math.inf)
         with precision(128):
             return together([judge(claim, point, 15) for claim in self.assumptions])
+
+    def has(self, point: Point) -> bool:
+        """True when every parameter that the point speaks of is in its range."""
+        return all(one.contains(point[one.symbol]) for one in self.parameters.ranges if one.symbol in point)
 
     @property
     def clause_names(self) -> tuple[str, ...]:

@@ -109,9 +109,18 @@ def _brief(error: BaseException) -> str:
     elif type(error).__module__.partition(".")[0] in ("verification", "numerics"):
         text = str(error)
     else:
-        text = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {_words_of(error)}"
+        if "truth value of Relational" in text:
+            text += "; write sp.And(sp.Le(1, x), sp.Le(x, 2)) for 1 <= x <= 2, sp.And, sp.Or for and, or"
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error of the user's own may not even print
+        return "an error without words"
 
 
 @lru_cache(maxsize=16)

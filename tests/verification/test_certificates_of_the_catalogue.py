@@ -154,10 +154,10 @@ def test_the_largest_scales_are_those_that_are_found(layers: int) -> None:
     """At n = 2 to 20 the stated scale is certified, and the next decimal is not."""
     stated = block_monotonicity.LARGEST_SCALES[layers]
     next_one = stated + Fraction(1, 10_000 if stated < Fraction(1, 10) else 1_000)
-    statement = replace(block_monotonicity.block_stable_rank(), assumptions=())
     for scale, verdict in ((stated, Verdict.CERTIFIED), (next_one, Verdict.REFUTED)):
         box = block_monotonicity.stable_rank_box((layers, layers), scale)
         check = Certificate(("nearly-one",), box, block_monotonicity._stable_rank_on_boxes)
+        statement = replace(block_monotonicity.block_stable_rank(), parameters=box, assumptions=())
         found = run_check(statement, check, QUICK)
         assert found.verdict is verdict, found.summary
 

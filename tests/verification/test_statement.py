@@ -151,9 +151,9 @@ def test_clauses_are_needed_and_have_different_names() -> None:
 
 
 def test_a_domain_without_a_point_that_satisfies_the_assumptions_is_refused() -> None:
-    with pytest.raises(StatementError, match="no point of the domain satisfies the assumptions; widen a range"):
+    with pytest.raises(StatementError, match="none of 2000 points of the domain satisfies the assumptions"):
         toy(TRUE, CHECK, assumptions=(sp.Gt(x, 11),))
-    with pytest.raises(StatementError, match="no point of the domain"):
+    with pytest.raises(StatementError, match="none of 2000 points"):
         toy(TRUE, CHECK, assumptions=(sp.Gt(x, 5), sp.Lt(x, 5)))
     assert toy(TRUE, CHECK, assumptions=(sp.Gt(x, 9),))
 

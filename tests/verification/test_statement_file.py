@@ -78,7 +78,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "assumptions that no point satisfies": (
         MINE + "Statement(  # HERE\n        id='mine', title='mine', parameters=DOMAIN, assumptions=(sp.Gt(x, 11),),\n"
         "        clauses=(Clause('claim', 'words', sp.Gt(x, 1)),), checks=(CHECK,))\nSTATEMENTS = (mine,)\n",
-        ["no point of the domain satisfies the assumptions"],
+        ["none of 2000 points of the domain satisfies the assumptions"],
     ),
     "an expression for a claim": (
         MINE + "build(clauses=(\n        Clause('claim', 'words', x**2),  # HERE\n    ))\nSTATEMENTS = (mine,)\n",

@@ -60,7 +60,7 @@ def block_monotonicity(shallowest: int = 3, sign: int = 1) -> Statement:
         id="block-monotonicity",
         title="The limit's stable rank increases with the scale alpha and with m",
         source=shin_yun("Theorem 3.3 and Figure 2", Provenance.NEW),
-        parameters=family_domain(depths=(shallowest, 8), scales=("1e-6", "1"), ms=("1.05", "100")),
+        parameters=family_domain(depths=(shallowest, 8), scales=("1e-8", "1"), ms=("1.05", "100"), most_blocks=20),
         observables={
             rate_in_scale: "d log sigma_2/d log alpha (sampled as its mean over one percent of alpha)",
             rate_in_m: "d log(sigma_2/sigma_1)/dm (sampled as its mean over one percent of m)",
@@ -169,7 +169,9 @@ def largest_scale(layers: int, budget: Budget) -> Fraction:
     def certified(thousandths: int) -> bool:
         box = stable_rank_box((layers, layers), Fraction(thousandths, 10_000))
         check = Certificate(("nearly-one",), box, _stable_rank_on_boxes)
-        return check.run(replace(block_stable_rank(), assumptions=()), budget).verdict is Verdict.CERTIFIED
+        return (
+            check.run(replace(block_stable_rank(), parameters=box, assumptions=()), budget).verdict is Verdict.CERTIFIED
+        )
 
     low, high = 10, 10_000
     if not certified(low):

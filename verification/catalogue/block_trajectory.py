@@ -160,7 +160,7 @@ def block_trajectory(clock: sp.Expr = theory.clock_rate) -> Statement:
         id="block-trajectory",
         title="The whole trajectory is one quadrature; at depth 2 the observed entry is logistic",
         source=shin_yun("setting of Theorem 3.3"),
-        parameters=domain,
+        parameters=domain.restricted(IntegerRange(depth, 2, 5), RealRange(alpha, Fraction("0.05"), Fraction("0.9"))),
         assumptions=(sp.Lt(begin, fraction * value * sp.Rational(99, 100)),),
         observables={
             elapsed: "time at which the observed entry reaches phi w*",

@@ -20,8 +20,17 @@ from verification.coordinates import Variable, variable
 from verification.declaration import Obligation, obligations, require_value, root_obligations
 from verification.errors import StatementError
 from verification.evidence import BoxMap, Evidence, clause_text
+from verification.integer_choices import (
+    Undefined,
+    choices_of,
+    claim_at,
+    count_of,
+    lost_conditions,
+    numbers_at,
+    value_at,
+)
 from verification.parameters import IntegerRange, Parameters, Point, RealRange, point_text
-from verification.remedies import remedy_of
+from verification.remedies import missing_root_text, remedy_of
 from verification.requirements import (
     listed,
     require,
@@ -35,6 +44,11 @@ from verification.subdivision import Outcome, point_of, sides_of, subdivide
 from verification.substitution import substituted
 from verification.verdict import Verdict
 
+_DOUBTED = "a sub-box refutes the claim at a point at which balls cannot say"
+_OUTSIDE_DOMAIN = "a point of the box outside the statement's domain violates the claim"
+_SHRINK = "shrink the box to the statement's domain"
+_MOST_CHOICES = 1_000_000
+_LEAVE_OUT = "leave it out of the range, or assume what makes it real"
 _BITS = 64
 _POINT_BITS = 128
 _LISTED = 12  # open sub-boxes that an undecided certificate names
@@ -102,26 +116,41 @@ class Certificate:
         largest: tuple[int, BoxMap | None] = (0, None)
         undecided = 0
         with precision(_BITS):
-            for fixed in _choices(box):
+            for fixed in choices_of(box):
                 quantities = self._quantities(fixed)
                 granted = quantities.granted
-                problem = self._problem(statement, box, fixed, quantities)
+                try:
+                    problem = self._problem(statement, box, fixed, quantities)
+                except Undefined as error:
+                    undecided, remedy = undecided + 1, remedy or f"{error} at {_choice_text(fixed)}; {_LEAVE_OUT}"
+                    left.append(_choice_text(fixed))
+                    continue
+                if problem is None:
+                    outside += 1
+                    continue
+                missing = missing_root_text(problem)
+                if missing is not None:
+                    undecided, remedy = undecided + 1, remedy or missing
+                    left.append(_box_text(problem, problem.box, fixed))
+                    continue
                 outcome = subdivide(problem, budget.boxes)
                 proven, outside = proven + outcome.count("proven"), outside + outcome.count("outside")
                 tight |= set(problem.tight_faces)
                 rewritten = rewritten or problem.is_rewritten
                 if outcome.counterexample is not None:
                     picture = _picture(problem, outcome, fixed)
-                    point = {**fixed, **point_of(problem, outcome.counterexample)}
+                    point = {**_anywhere(box), **fixed, **point_of(problem, outcome.counterexample)}
                     again = self.at(statement, point, budget)
-                    if again.verdict is Verdict.UNDECIDED and not outcome.by_equality:
+                    elsewhere = again.verdict is Verdict.VACUOUS and not statement.has(point)
+                    if elsewhere or (again.verdict is Verdict.UNDECIDED and not outcome.by_equality):
                         doubted = Outcome([replace(outcome.parts[-1], state="open")])
                         return replace(
                             again,
-                            summary="a sub-box refutes the claim at a point at which balls cannot say",
+                            verdict=Verdict.UNDECIDED,
+                            summary=_OUTSIDE_DOMAIN if elsewhere else _DOUBTED,
                             points=proven + outside + 1,
                             domain=str(box),
-                            remedy=remedy_of(problem, doubted),
+                            remedy=_SHRINK if elsewhere else remedy_of(problem, doubted),
                         )
                     return self._refuted(statement, box, again, proven + outside + 1, picture)
                 undecided += outcome.count("open")
@@ -145,9 +174,10 @@ class Certificate:
             return Evidence(
                 **found,
                 verdict=Verdict.UNDECIDED,
-                summary=f"{proven} sub-boxes proven, {outside} outside the assumptions, {undecided} left",
+                summary=f"{clause_text(self.clauses)}: {proven} sub-boxes proven, {outside} outside the assumptions, "
+                f"{undecided} left",
                 remedy=remedy,
-                open_boxes=tuple(left[:_LISTED]),
+                open_boxes=tuple(dict.fromkeys(left))[:_LISTED],
             )
         summary = f"{clause_text(self.clauses)} proven on {proven} sub-boxes that cover the box"
         summary += f", with {outside} where an assumption fails" if outside else ""
@@ -169,6 +199,10 @@ class Certificate:
         endless = [one.symbol for one in self.box.ranges if isinstance(one, RealRange) and one.infinity]
         if endless:
             raise StatementError(f"{owner}: the range of {endless[0]} includes oo itself; write high='inf' instead")
+        if count_of(self.box) > _MOST_CHOICES:
+            raise StatementError(
+                f"{owner}: {count_of(self.box)} choices of its integers are more than {_MOST_CHOICES}; shrink the box"
+            )
         for spoken in (*statement.claims(self.clauses, statement.definitions or {}).values(), *statement.assumptions):
             for side in sides_of_relation(owner, spoken):
                 require_evaluable_on_boxes(owner, side)
@@ -178,17 +212,29 @@ class Certificate:
         require(owner_of(self), "what quantities returns", found, Quantities, "Quantities({symbol: expression, ...})")
         return found
 
-    def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem:
-        numbers = {symbol: _rational(value) for symbol, value in fixed.items()}
-        claims = [claim.subs(numbers) for claim in statement.claims(self.clauses, quantities.values).values()]
-        claims += [one.relation.subs(numbers) for one in self._obligations(statement, quantities)]
-        assumptions = [assumption.subs(numbers) for assumption in statement.assumptions]
-        variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol not in fixed]
-        values = {symbol: expression.subs(numbers) for symbol, expression in quantities.values.items()}
+    def _problem(self, statement: Statement, box: Parameters, fixed: Point, quantities: Quantities) -> Problem | None:
+        """What is to be proven at a choice of the integers; None where an assumption fails. Raises Undefined."""
+        numbers = numbers_at(fixed)
+        try:
+            assumptions = [claim_at(one, numbers) for one in statement.assumptions]
+        except Undefined:
+            return None
+        if sp.false in assumptions:
+            return None
+        spoken = [*statement.claims(self.clauses, quantities.values).values()]
+        spoken += [one.relation for one in self._obligations(statement, quantities)]
+        claims = [claim_at(one, numbers) for one in spoken]
+        claims += itertools.chain.from_iterable(lost_conditions(one, numbers) for one in spoken)
+        values = {symbol: value_at(expression, numbers) for symbol, expression in quantities.values.items()}
         roots = [
-            Root(root.symbol, root.equation.subs(numbers), root.low.subs(numbers), root.high.subs(numbers))
-            for root in quantities.roots
+            Root(one.symbol, *(value_at(part, numbers) for part in (one.equation, one.low, one.high)))
+            for one in quantities.roots
         ]
+        formulas = [*claims, *assumptions, *values.values()]
+        formulas += [part for one in roots for part in (one.equation, one.low, one.high)]
+        used = set().union(*(one.free_symbols for one in formulas))
+        # To bisect what nothing depends on would only cost.
+        variables = [variable(one) for one in box.ranges if isinstance(one, RealRange) and one.symbol in used]
         return Problem(claims, assumptions, variables, values, roots)
 
     def _obligations(self, statement: Statement, quantities: Quantities) -> list[Obligation]:
@@ -263,26 +309,11 @@ class Certificate:
         )
 
 
-def _choices(box: Parameters) -> list[Point]:
-    """Every choice of the integers, with the reals that the box fixes."""
-    numbers: list[list[Any]] = []
-    for one in box.ranges:
-        if isinstance(one, IntegerRange):
-            numbers.append([(one.symbol, value) for value in range(one.low, one.high + 1)])
-        elif one.low == one.high:
-            numbers.append([(one.symbol, one.low)])
-    return [dict(choice) for choice in itertools.product(*numbers)]
-
-
-def _rational(value: Any) -> sp.Rational:
-    return sp.Rational(value.numerator, value.denominator)
-
-
 def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
     """The observables at a point, as balls."""
     if not quantities.values:
         return {}
-    exact = {symbol: _rational(value) for symbol, value in point.items()}
+    exact = numbers_at(point)
     roots = [
         Root(one.symbol, one.equation.subs(exact), one.low.subs(exact), one.high.subs(exact))
         for one in quantities.roots
@@ -296,9 +327,18 @@ def _observed(point: Point, quantities: Quantities) -> dict[sp.Symbol, arb]:
     return observed
 
 
+def _anywhere(box: Parameters) -> Point:
+    """A point of the box, for the parameters that nothing depends on."""
+    return {one.symbol: one.at(0.5) for one in box.ranges}
+
+
+def _choice_text(fixed: Point) -> str:
+    return ", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items())
+
+
 def _box_text(problem: Problem, box: Any, fixed: Point) -> str:
-    integers = [f"{symbol} = {shown(value)}" for symbol, value in fixed.items()]
-    return ", ".join([*integers, *(one.words(side) for one, side in zip(problem.variables, box, strict=True))])
+    sides = (one.words(side) for one, side in zip(problem.variables, box, strict=True))
+    return ", ".join([*([_choice_text(fixed)] if fixed else []), *sides])
 
 
 def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
@@ -313,7 +353,7 @@ def _picture(problem: Problem, outcome: Outcome, fixed: Point) -> BoxMap | None:
             return None
         parts.append((part.state, tuple((float(sides[axis][0]), float(sides[axis][1])) for axis in axes)))
     return BoxMap(
-        title=", ".join(f"{symbol} = {shown(value)}" for symbol, value in fixed.items()),
+        title=_choice_text(fixed),
         axes=tuple(str(problem.variables[axis].range.symbol) for axis in axes),
         logarithmic=tuple(problem.variables[axis].range.logarithmic for axis in axes),
         parts=tuple(parts),

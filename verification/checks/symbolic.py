@@ -11,9 +11,10 @@ from theory.derivation import Derivation, Kind, Step
 from verification.budget import Budget
 from verification.checks.fields import owner_of, require_check
 from verification.claim import Truth
+from verification.declaration import fits, require_integers, require_reals
 from verification.errors import StatementError
 from verification.evidence import Evidence
-from verification.parameters import point_text
+from verification.parameters import IntegerRange, Point, RealRange, point_text
 from verification.requirements import require, require_function, require_tuple
 from verification.statement import Statement
 from verification.verdict import Verdict
@@ -88,6 +89,7 @@ class Symbolic:
                 remedy="give the step a reduction that fits it",
             )
         _require_subject(statement, derivations)
+        _require_same_symbols(statement, steps)
         verdict = Verdict.PROVED_FOR_SIZES if sizes else Verdict.PROVED
         where = f"at {len(sizes)} sizes" if sizes else "for symbolic parameters"
         summary = f"{len(checked)} steps reduced by SymPy {where}; {len(rests_on)} arguments shown, not checked"
@@ -112,6 +114,21 @@ def _require_subject(statement: Statement, derivations: Sequence[Derivation]) ->
             )
 
 
+def _require_same_symbols(statement: Statement, steps: Sequence[Step]) -> None:
+    """Raise StatementError when a step has a parameter's name for a symbol that is declared to be less.
+
+    SymPy tells symbols apart by their assumptions too: a positive x of a derivation is not the real x of a claim.
+    """
+    ranges = {str(one.symbol): one for one in statement.parameters.ranges}
+    relations = [step.relation for step in steps if step.relation is not None]
+    for symbol in sorted(set().union(*(relation.free_symbols for relation in relations)), key=str):
+        one = ranges.get(str(symbol))
+        if isinstance(one, IntegerRange) and symbol != one.symbol:
+            require_integers(symbol, one.low, one.high)
+        elif isinstance(one, RealRange) and symbol != one.symbol:
+            require_reals(symbol, one.low, one.high if isinstance(one.high, Fraction) else None)
+
+
 def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], float] | None:
     """A point at which the open step is false by balls, with the size of its residual there."""
     residual = step.residual
@@ -120,13 +137,13 @@ def _counterexample(step: Step, statement: Statement) -> tuple[dict[str, str], f
     symbols = sorted(residual.free_symbols, key=str)
     admitted = (point for point in statement.parameters.grid(_TRIES) if statement.admits(point) is Truth.TRUE)
     for number, drawn in enumerate(admitted):
-        point = {
-            symbol: drawn.get(symbol, Fraction(3 + 2 * ((index + number) % 7), 2 + number))
-            for index, symbol in enumerate(symbols)
-        }
-        for symbol in symbols:
-            if symbol not in drawn and symbol.is_integer:
-                point[symbol] = 2 + number
+        point: Point = {}
+        for index, symbol in enumerate(symbols):
+            invented = Fraction(3 + 2 * ((index + number) % 7), 2 + number)
+            candidates = (2 + number, -2 - number, 0) if symbol.is_integer else (invented, -invented, Fraction(0))
+            point[symbol] = drawn.get(symbol, next((one for one in candidates if fits(symbol, one)), None))
+        if None in point.values():
+            continue
         with precision(_BITS):
             try:
                 value = evaluate(residual, point)

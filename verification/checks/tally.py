@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from typing import Any
 
 import sympy as sp
-from flint import arb
+from flint import acb, arb
 
 from numerics.balls import precision
 from verification.claim import Judgement, Truth, judge, together
@@ -240,7 +240,7 @@ def observed_balls(observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
 
     Raises StatementError for a value that is not what its symbol is declared to be.
     """
-    balls = {symbol: _honest(value) for symbol, value in observed.items()}
+    balls = {symbol: _honest(symbol, value) for symbol, value in observed.items()}
     for symbol, value in balls.items():
         require_value(symbol, value)
     return balls
@@ -250,10 +250,17 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, Real) and hasattr(value, "hex") and not math.isinf(value)
 
 
-def _honest(value: Any) -> Any:
+def _honest(symbol: sp.Symbol, value: Any) -> Any:
     if _is_float(value):
         return arb(float(value), abs(float(value)) * FLOAT_ERROR)
-    return int(value) if isinstance(value, Integral) else value
+    if isinstance(value, Integral):
+        return int(value)
+    if not isinstance(value, (Rational, Real, arb, acb)):
+        shown = f"{type(value).__name__} {value!r}" if len(repr(value)) <= 40 else type(value).__name__
+        raise StatementError(
+            f"{symbol}: observe returned the {shown}, not a number or a ball such as flint.arb(2, 1e-9)"
+        )
+    return value
 
 
 def _short(value: Any) -> str:

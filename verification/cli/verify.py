@@ -49,6 +49,8 @@ class Outputs:
     observations: Path | None
 
     def __post_init__(self) -> None:
+        if self.json is not None and self.json == self.observations:
+            raise ArgumentError("observations", self.observations, "another file than --json")
         if self.json is not None:
             require_writable("json", self.json)
         if self.observations is not None:
@@ -189,7 +191,8 @@ def _run_with_progress(
     refuted = sum(mutant.refuted for result in results for mutant in result.mutants)
     mutants = sum(len(result.mutants) for result in results)
     noun = "statement" if len(results) == 1 else "statements"
-    console.print(f"{len(results)} {noun}: {counts}; {refuted} of {mutants} mutants refuted")
+    caught = f"{refuted} of {mutants} mutants refuted" if mutants else "no mutants"
+    console.print(f"{len(results)} {noun}: {counts}; {caught}")
     return results
 
 

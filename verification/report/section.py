@@ -19,7 +19,7 @@ MOST_BOXES = 8  # pictures of sub-boxes per statement; a certificate has one for
 _PROVENANCE = {
     "paper": "wording seen in the paper",
     "reconstructed": "the paper has the theorem; this form and its proof are ours",
-    "new": "ours, not in the paper",
+    "new": "first stated here",
 }
 
 
