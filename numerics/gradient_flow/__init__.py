@@ -6,7 +6,7 @@ from numerics.gradient_flow.engine_chebyshev import ChebyshevEngine
 from numerics.gradient_flow.engine_scipy import ScipyEngine
 from numerics.gradient_flow.engine_taylor import TaylorEngine
 from numerics.gradient_flow.integration import engine_named, integrate
-from numerics.gradient_flow.limit import FlowLimit, flow_limit
+from numerics.gradient_flow.limit import EnsembleLimit, FlowLimit, ensemble_limit, flow_limit
 from numerics.gradient_flow.precise import PreciseLimit, precise_limit
 from numerics.gradient_flow.projection import project
 from numerics.gradient_flow.result import GradientFlow
@@ -17,6 +17,7 @@ __all__ = [
     "ChebyshevEngine",
     "Engine",
     "Ensemble",
+    "EnsembleLimit",
     "FlowLimit",
     "GradientFlow",
     "PreciseLimit",
@@ -28,6 +29,7 @@ __all__ = [
     "Tolerance",
     "engine_named",
     "ensemble",
+    "ensemble_limit",
     "flow_limit",
     "integrate",
     "precise_limit",

@@ -32,9 +32,29 @@ def project(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> list[np.
     return [layer - part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)]
 
 
+def project_each(problems: Sequence[MatrixCompletion], layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """`project` for many small problems of one shape at once; per layer an array (N, rows, columns), as are results."""
+    masks, targets = (np.stack([getattr(problem, name) for problem in problems]) for name in ("mask", "targets"))
+    before, after = _sides(layers)
+    count, rows, columns = masks.shape
+    parts = [
+        np.einsum("...ik,...lj->...ijkl", left, right).reshape(count, rows * columns, -1)
+        for left, right in zip(after, before, strict=True)
+    ]
+    # A row of zeros for an entry that is not observed leaves the least-norm solution as it is.
+    jacobians = masks.reshape(count, -1, 1) * np.concatenate(parts, axis=2)
+    residuals = np.where(masks, factorization.end_to_end(layers) - targets, 0.0).reshape(count, -1, 1)
+    rounding = np.finfo(float).eps * max(jacobians.shape[1:])
+    steps = (np.linalg.pinv(jacobians, rcond=rounding) @ residuals)[..., 0]
+    cuts = np.cumsum([layer[0].size for layer in layers])[:-1]
+    return [
+        layer - step.reshape(layer.shape) for layer, step in zip(layers, np.split(steps, cuts, axis=1), strict=True)
+    ]
+
+
 def _sides(layers: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Products before and after each layer: A_l = W_{l-1} ... W_1 and B_l = W_L ... W_{l+1}."""
-    before, after = [np.eye(layers[0].shape[1])], [np.eye(layers[-1].shape[0])]
+    before, after = [np.eye(layers[0].shape[-1])], [np.eye(layers[-1].shape[-2])]
     for layer in layers[:-1]:
         before.append(layer @ before[-1])
     for layer in reversed(layers[1:]):
