@@ -1,10 +1,11 @@
-"""Settings of experiments, read from text: counts, lists of depths, scales and seeds, yes or no."""
+"""Settings of experiments, read from text: counts, lists of depths, scales, ratios and seeds, yes or no."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from numerics.errors import ArgumentError
-from numerics.exact import integer, positive
+from numerics.exact import exact, integer, positive, shown
 from numerics.sweep.experiment import Setting
 
 _Value = TypeVar("_Value")
@@ -41,6 +42,18 @@ def scales(name: str, default: list[float], meaning: str) -> tuple[str, Setting]
         return float(value)
 
     return name, Setting(default, meaning, lambda text: _listed(name, text, scale))
+
+
+def ratios(name: str, default: list[str], meaning: str) -> tuple[str, Setting]:
+    """Different decimals or fractions of at least 1, or inf, separated by commas; kept as exact text."""
+
+    def ratio(part: str) -> str:
+        value = exact(name, part, infinity=True)
+        if not 1 <= value <= 10**12 and value != math.inf:
+            raise ArgumentError(name, part, "within 1 and 1e12, or inf")
+        return shown(value)
+
+    return name, Setting(default, meaning, lambda text: _listed(name, text, ratio))
 
 
 def yes_or_no(name: str, default: bool, meaning: str) -> tuple[str, Setting]:

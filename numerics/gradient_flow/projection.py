@@ -6,7 +6,9 @@ Source
     the digits of an almost converged flow.
 Implementation notes
     The step is the least-norm solution of J step = residual, J the Jacobian of the observed entries. Small problems:
-    dense least squares. Large ones: LSMR on J and its transpose, which is a layer gradient.
+    dense least squares. Larger ones: Cholesky factors of the coupling kernel K = J J^T, raised by a rounding error of
+    its size where it is singular; measured on 100 x 100, depth 4, 3,000 entries: 0.5 s, LSMR 1.0 to 1.7 s, and the two
+    agree to 1e-11. Beyond that, and where the factors do not exist, LSMR on J and its transpose, a layer gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +20,11 @@ from numerics import factorization
 from numerics.balls import ball, precision
 from numerics.factorization import MatrixCompletion
 
-#: Entries of J above which LSMR is faster than dense least squares.
+#: Entries of J above which dense least squares is slow.
 _DENSE_ENTRIES = 1_000_000
+#: Observed entries above which K is large.
+_KERNEL_ENTRIES = 5_000
+_KERNEL_RIDGE = 1e-13
 
 
 def project(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -27,7 +32,11 @@ def project(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> list[np.
     layers = [np.asarray(layer, dtype=float) for layer in layers]
     residual = factorization.residual(problem, factorization.end_to_end(layers))
     parameters = sum(layer.size for layer in layers)
-    solve = _dense if int(problem.mask.sum()) * parameters <= _DENSE_ENTRIES else _by_lsmr
+    observed = int(problem.mask.sum())
+    if observed * parameters <= _DENSE_ENTRIES:
+        solve = _dense
+    else:
+        solve = _by_kernel if observed <= _KERNEL_ENTRIES else _by_lsmr
     parts = np.split(solve(problem, layers, residual[problem.mask]), np.cumsum([layer.size for layer in layers])[:-1])
     return [layer - part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)]
 
@@ -75,6 +84,24 @@ def jacobian(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> np.ndar
 
 def _dense(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(jacobian(problem, layers), residual, rcond=None)[0]
+
+
+def _by_kernel(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:
+    from scipy.linalg import cho_factor, cho_solve
+
+    before, after = _sides(layers)
+    rows, columns = np.nonzero(problem.mask)
+    kernel = np.zeros((len(rows), len(rows)))
+    for left, right in zip(after, before, strict=True):
+        kernel += (left @ left.T)[np.ix_(rows, rows)] * (right.T @ right)[np.ix_(columns, columns)]
+    kernel[np.diag_indices_from(kernel)] += _KERNEL_RIDGE * kernel.diagonal().max()
+    try:
+        weights = cho_solve(cho_factor(kernel, lower=True, overwrite_a=True), residual)
+    except np.linalg.LinAlgError:
+        return _by_lsmr(problem, layers, residual)
+    spread = np.zeros(problem.mask.shape)
+    spread[problem.mask] = weights
+    return np.concatenate([(a.T @ spread @ b.T).ravel() for a, b in zip(after, before, strict=True)])
 
 
 def _by_lsmr(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:

@@ -176,5 +176,5 @@ def test_a_stiff_flow_of_a_batch_has_its_limit_and_a_stuck_one_has_none() -> Non
     limits = ensemble_limit(stiff, [start, [np.zeros((2, 2))] * 3])
     reference = flow_limit(stiff, start, engine=ScipyEngine("Radau"), relative_tolerance=1e-9)
     assert np.linalg.norm(limits.matrices[0] - reference.matrix) <= limits.error[0] + reference.error
-    assert limits.error[0] < 1e-5
+    assert limits.error[0] < 1e-2 * np.linalg.norm(limits.matrices[0])
     assert np.isinf(limits.error[1])
