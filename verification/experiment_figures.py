@@ -16,6 +16,7 @@ from numerics.errors import ArgumentError
 from verification.figures import COLOURS, MARKERS, STYLE
 
 _DASHES = ("-", "--", "-.", ":")
+_RINGS: Any = {"linestyle": "none", "marker": "o", "markersize": 8, "mfc": "none", "mec": "#000000", "mew": 0.8}
 _MARKS: Any = {"markersize": 4, "markeredgewidth": 0.8}
 
 
@@ -35,12 +36,12 @@ def _connectivity_rank(dataset: xr.Dataset) -> Figure:
         part = dataset.sel(mask=mask)
         _means_by_depth(axes, part)
         axes.set_title(titles[str(mask)], fontsize=9)
+        axes.set_xlabel(r"product scale $\alpha$ at the start")
         if mask == "disconnected" and 2 in dataset["depth"].values:
             scales = dataset["product_scale"].values
-            axes.plot(scales, dataset["closed_form_mean"].values, color="0.25", linewidth=0.9, linestyle=":", zorder=5)
+            axes.plot(scales, dataset["closed_form_mean"].values, **_RINGS)
     panels[0].set_ylabel(r"mean effective rank of $W(\infty)$")
-    drawn.supxlabel(r"product scale $\alpha$ at the start", fontsize=9)
-    closed = Line2D([], [], color="0.25", linewidth=0.9, linestyle=":", label="$L = 2$, closed form")
+    closed = Line2D([], [], label="$L = 2$, closed form", **_RINGS)
     handles = [*_depth_handles(dataset), *([closed] if 2 in dataset["depth"].values else [])]
     _legend(drawn, handles)
     tied = "one sample cloned" if json.loads(dataset.attrs["settings"])["tied"] else "independent"
@@ -57,8 +58,8 @@ def _pattern_census(dataset: xr.Dataset) -> Figure:
         part = dataset.sel(kind=kind)
         _means_by_depth(axes, part)
         axes.set_title(f"{kind}: {int(part['masks'])} masks (orbits: {int(part['orbits'])})", fontsize=9)
+        axes.set_xlabel(r"product scale $\alpha^L$ at the start")
     panels[0].set_ylabel(r"mean effective rank of $W(\infty)$")
-    drawn.supxlabel(r"product scale $\alpha^L$ at the start", fontsize=9)
     _legend(drawn, _depth_handles(dataset))
     size, trials = dataset.sizes["mode"], dataset.sizes["trial"]
     caption = (
@@ -88,6 +89,7 @@ def _plasticity(dataset: xr.Dataset) -> Figure:
                 _seeds(axes, scales, values, index)
             axes.set_xscale("log")
             axes.set_yscale("log")
+        panels[1, column].set_xlabel(r"product scale $\alpha$")
         panels[0, column].set_title(titles[str(stage)], fontsize=9)
         panels[0, column].axhline(counts["rank"], color="0.4", linewidth=0.8, linestyle=":")
     # Ranks span less than two decades, which the usual ticks would leave without numbers.
@@ -96,7 +98,6 @@ def _plasticity(dataset: xr.Dataset) -> Figure:
     panels[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: format(value, "g")))
     panels[0, 0].set_ylabel(r"effective rank of $W(\infty)$")
     panels[1, 0].set_ylabel(r"$|W(\infty)-W^*|_F\,/\,|W^*|_F$")
-    drawn.supxlabel(r"product scale $\alpha$ at the start", fontsize=9)
     rank = Line2D([], [], color="0.4", linewidth=0.8, linestyle=":", label="rank of the truth")
     _legend(drawn, [*_depth_handles(dataset), rank])
     size = dataset.sizes["mode"]
@@ -120,20 +121,21 @@ def _depth_scale(dataset: xr.Dataset) -> Figure:
                 scales,
                 part["family_ratio"].values[index],
                 **_line(index) | {"linestyle": "none"},
-                mfc="white",
-                **_mark(index),
+                mfc="none",
+                # Smaller with depth, for at m = oo all lie on each other.
+                **_mark(index) | {"markersize": max(2.5, 7.5 - 2 * index)},
             )
         axes.set_title(r"family, $m = \infty$" if np.isinf(m) else f"family, $m = {m:g}$", fontsize=9)
     for index, _ in enumerate(dataset["depth"].values):
         low, high = (dataset[name].values[index] for name in ("random_low", "random_high"))
-        panels[-1].fill_between(scales, low, high, color=COLOURS[index], alpha=0.15, linewidth=0)
+        panels[-1].fill_between(scales, low, high, color=COLOURS[index % len(COLOURS)], alpha=0.15, linewidth=0)
         panels[-1].plot(scales, dataset["random_median"].values[index], **_line(index), **_mark(index))
     panels[-1].set_title("random layers", fontsize=9)
     for axes in panels:
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.set_xlabel(r"product scale $\alpha^L$")
     panels[0].set_ylabel(r"$\sigma_2/\sigma_1$ of $W(\infty)$")
-    drawn.supxlabel(r"product scale $\alpha^L$ at the start", fontsize=9)
     _legend(drawn, _depth_handles(dataset))
     size = dataset.attrs["blocks"]
     caption = (

@@ -20,7 +20,7 @@ from numerics.experiments import settings as setting
 from numerics.experiments.labels import attributes, labelled
 from numerics.experiments.trials import seed_of
 from numerics.factorization import MatrixCompletion
-from numerics.gradient_flow.stiff_limit import StiffLimit, stiff_limit
+from numerics.gradient_flow import StiffLimit, stiff_limit
 from numerics.initialization import gaussian_layers, layer_shapes
 from numerics.rank import effective_rank_of, stable_rank_of
 from numerics.sweep.experiment import Experiment, Parameters, Result, Settings
@@ -145,8 +145,9 @@ EXPERIMENT = Experiment(
     source="Shin & Yun 2026, arXiv:2603.04703, Figure 3",
     version=1,
     differs=(
-        "the caption states no scale, no normalisation of the truth and no number of seeds: here product scales of our "
-        "own, a product of two Gaussian factors with root mean square entry 1, and 5 seeds",
+        "the caption states no scale, no axis, no normalisation of the truth and no number of seeds: here all is drawn "
+        "against product scales of our own, for a product of two Gaussian factors with root mean square entry 1, and 5 "
+        "seeds",
         "layer standard deviation alpha^(1/L)/sqrt(d) as in the first author's public code; layers are independent "
         "unless tied = yes, which clones one sample into every layer as that code does",
         "end points are limits of gradient flow with an error estimate, not of a descent stopped at a loss",

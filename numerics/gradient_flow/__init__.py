@@ -10,6 +10,7 @@ from numerics.gradient_flow.limit import EnsembleLimit, FlowLimit, ensemble_limi
 from numerics.gradient_flow.precise import PreciseLimit, precise_limit
 from numerics.gradient_flow.projection import project
 from numerics.gradient_flow.result import GradientFlow
+from numerics.gradient_flow.stiff_limit import StiffLimit, stiff_limit
 from numerics.gradient_flow.stopping import Stopping, StopReason
 from numerics.gradient_flow.term import Term
 
@@ -22,6 +23,7 @@ __all__ = [
     "GradientFlow",
     "PreciseLimit",
     "ScipyEngine",
+    "StiffLimit",
     "StopReason",
     "Stopping",
     "TaylorEngine",
@@ -34,4 +36,5 @@ __all__ = [
     "integrate",
     "precise_limit",
     "project",
+    "stiff_limit",
 ]

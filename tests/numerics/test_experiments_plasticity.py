@@ -12,8 +12,7 @@ from numerics.errors import ArgumentError
 from numerics.experiments import EXPERIMENTS
 from numerics.experiments.plasticity import problem, truth
 from numerics.factorization import end_to_end
-from numerics.gradient_flow import ScipyEngine, flow_limit
-from numerics.gradient_flow.stiff_limit import stiff_limit
+from numerics.gradient_flow import ScipyEngine, flow_limit, stiff_limit
 from numerics.initialization import gaussian_layers, layer_shapes
 
 EXPERIMENT = EXPERIMENTS["plasticity"]

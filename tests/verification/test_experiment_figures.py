@@ -60,7 +60,7 @@ def test_every_experiment_has_a_figure_with_labelled_axes_and_a_legend(
     before = dict(mpl.rcParams)
     drawn = figure(name, datasets[name])
     assert dict(mpl.rcParams) == before
-    assert "product scale" in drawn.get_supxlabel()
+    assert "product scale" in drawn.axes[-1].get_xlabel()
     assert drawn.axes[0].get_ylabel()
     assert all(axes.get_xscale() == "log" for axes in drawn.axes)
     assert {"$L = 2$", "$L = 3$"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
