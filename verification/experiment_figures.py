@@ -13,8 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from numerics.errors import ArgumentError
+from numerics.experiments.depth_scale import theory_ratio
 from verification.figures import COLOURS, MARKERS, STYLE
 
+_CURVE = 121
 _DASHES = ("-", "--", "-.", ":")
 _RINGS: Any = {"linestyle": "none", "marker": "o", "markersize": 8, "mfc": "none", "mec": "#000000", "mew": 0.8}
 _MARKS: Any = {"markersize": 4, "markeredgewidth": 0.8}
@@ -44,7 +46,7 @@ def _connectivity_rank(dataset: xr.Dataset) -> Figure:
     closed = Line2D([], [], label="$L = 2$, closed form", **_RINGS)
     handles = [*_depth_handles(dataset), *([closed] if 2 in dataset["depth"].values else [])]
     _legend(drawn, handles)
-    tied = "one sample cloned" if json.loads(dataset.attrs["settings"])["tied"] else "independent"
+    tied = "one sample cloned" if json.loads(dataset.attrs["settings"])["tied"] == "yes" else "independent"
     trials = dataset.sizes["trial"]
     caption = rf"$2\times 2$, rank-1 truths $uv^\top$, {trials} trials, Gaussian layers ({tied}); bars: 95% intervals"
     _caption(drawn, dataset, caption)
@@ -112,11 +114,12 @@ def _plasticity(dataset: xr.Dataset) -> Figure:
 def _depth_scale(dataset: xr.Dataset) -> Figure:
     """sigma_2/sigma_1 against alpha^L: a panel per m with the theorem as lines and flows as markers, and one random."""
     ms, scales = dataset["m"].values, dataset["product_scale"].values
+    size, fine = dataset.attrs["blocks"], np.geomspace(scales.min(), scales.max(), _CURVE)
     drawn, panels = _panels(len(ms) + 1, height=3.0, shared_y=True)
     for axes, m in zip(panels, ms, strict=False):
         part = dataset.sel(m=m)
-        for index, _ in enumerate(dataset["depth"].values):
-            axes.plot(dataset["curve_scale"].values, part["theory_curve"].values[index], **_line(index))
+        for index, depth in enumerate(dataset["depth"].values):
+            axes.plot(fine, theory_ratio(int(size), int(depth), fine, float(m)), **_line(index))
             axes.plot(
                 scales,
                 part["family_ratio"].values[index],
@@ -137,7 +140,6 @@ def _depth_scale(dataset: xr.Dataset) -> Figure:
         axes.set_xlabel(r"product scale $\alpha^L$")
     panels[0].set_ylabel(r"$\sigma_2/\sigma_1$ of $W(\infty)$")
     _legend(drawn, _depth_handles(dataset))
-    size = dataset.attrs["blocks"]
     caption = (
         rf"${size}\times {size}$, diagonal observed at 1; family: limit theorem (lines), flows (markers); "
         f"random: median and quartiles of {dataset.sizes['trial']} trials"

@@ -53,7 +53,7 @@ def points(settings: Settings) -> Sequence[Parameters]:
             "mask": mask,
             "depth": depth,
             "product_scale": scale,
-            "tied": settings["tied"],
+            "tied": settings["tied"] == "yes",
             "seed": settings["seed"],
             "first": first,
             "trials": trials,
@@ -118,7 +118,7 @@ def _closed_form(settings: Settings) -> np.ndarray:
     for scale in settings["scales"]:
         limits = []
         for trial in range(settings["trials"]):
-            first, second = start(seed, trial, 2, scale, settings["tied"])
+            first, second = start(seed, trial, 2, scale, settings["tied"] == "yes")
             limits.append(diagonal_limit_float64(first, second, np.diag(truth(seed, trial))))
         means.append(effective_rank_of(np.linalg.svd(np.array(limits), compute_uv=False)).mean())
     return np.array(means)
@@ -141,8 +141,8 @@ EXPERIMENT = Experiment(
         [
             setting.count("trials", 300, "random trials per cell", minimum=2, most=10_000),
             setting.whole_numbers("depths", [2, 3, 4], "numbers of layers", minimum=2, most=8),
-            setting.scales("scales", [10.0**-power for power in range(10)], "product scales alpha"),
-            setting.yes_or_no("tied", False, "clone one Gaussian sample into every layer"),
+            setting.scales("scales", setting.decades(9), "product scales alpha"),
+            setting.yes_or_no("tied", "no", "clone one Gaussian sample into every layer"),
             setting.seed(),
         ]
     ),

@@ -24,8 +24,7 @@ from numerics.initialization import gaussian_layers, layer_shapes
 from numerics.rank import effective_rank_of
 from numerics.sweep.experiment import Experiment, Parameters, Result, Settings
 
-#: Points of the theorem's curves between the smallest and the largest scale.
-_CURVE = 121
+_SCALES = [1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6]
 
 
 def family(blocks: int, depth: int, product_scale: float, m: str) -> BlockFamily:
@@ -58,7 +57,7 @@ def measure(parameters: Parameters) -> Result:
 
 
 def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[Result | None]) -> xr.Dataset:
-    """Flows of the family beside the theorem at the same scales, its curves, and the random trials with quartiles."""
+    """Flows of the family beside the theorem at the same scales, and the random trials with quartiles."""
     ms, depths, scales, size = settings["ms"], settings["depths"], settings["scales"], settings["blocks"]
     grid = (len(depths), len(scales))
     values, errors = _collected(results, "family", len(ms), size)
@@ -70,18 +69,16 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
     random_errors = random_errors.reshape(*grid, settings["trials"])
     ratio = random[..., 1] / random[..., 0]
     low, median, high = _quartiles(ratio)
-    curve_scales = np.geomspace(min(scales), max(scales), _CURVE)
-    theory, curves = (_theory(settings, np.array(one)) for one in (scales, curve_scales))
+    theory = _theory(size, depths, scales, ms)
     distance = np.max(np.abs(values - theory), axis=-1)
-    member, curve = ("m", "depth", "product_scale"), ("m", "depth", "curve_scale")
-    cell, trial = ("depth", "product_scale"), ("depth", "product_scale", "trial")
+    cell = ("depth", "product_scale")
+    member, trial = ("m", *cell), (*cell, "trial")
     return labelled(
         {
             "family_ratio": (member, values[..., 1] / values[..., 0], "sigma_2/sigma_1 at the flow's limit, family"),
             "family_error": (member, errors, "estimated error of the limit in Frobenius norm; inf: not converged"),
             "theory_ratio": (member, theory[..., 1] / theory[..., 0], "sigma_2/sigma_1 by the limit theorem"),
             "distance": (member, distance, "largest distance of a singular value of the flow from the theorem"),
-            "theory_curve": (curve, curves[..., 1] / curves[..., 0], "sigma_2/sigma_1 by the limit theorem"),
             "random_median": (cell, median, "median of sigma_2/sigma_1 over converged random trials"),
             "random_low": (cell, low, "lower quartile of sigma_2/sigma_1 over converged random trials"),
             "random_high": (cell, high, "upper quartile of sigma_2/sigma_1 over converged random trials"),
@@ -104,7 +101,6 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
             "m": ([float(_decimal(m)) for m in ms], "diagonal over off-diagonal entry"),
             "depth": (depths, "number of layers L"),
             "product_scale": (scales, "alpha^L"),
-            "curve_scale": (curve_scales, "alpha^L on the theorem's curves"),
             "trial": (np.arange(settings["trials"]), "number of the random initial sample"),
             "mode": (np.arange(1, size + 1), "number of the singular value"),
         },
@@ -121,11 +117,16 @@ def _collected(results: Sequence[Result | None], name: str, count: int, size: in
     return singular_values(parts, [count] * len(parts), size)
 
 
-def _theory(settings: Settings, scales: np.ndarray) -> np.ndarray:
-    """Singular values (m, depth, scale, mode) by the limit theorem."""
-    size, depths = settings["blocks"], np.array(settings["depths"], dtype=float)[None, :, None]
-    ms = np.array([float(_decimal(m)) for m in settings["ms"]])[:, None, None]
-    first, rest = limit_float64(depths, size, 1, 1.0, scales[None, None, :] ** (1 / depths), ms)
+def theory_ratio(blocks: int, depth: int, product_scales: np.ndarray, m: float) -> np.ndarray:
+    """sigma_2/sigma_1 of the limit by the theorem, at every product scale."""
+    first, rest = limit_float64(depth, blocks, 1, 1.0, product_scales ** (1 / depth), m)
+    return np.exp(rest - first)
+
+
+def _theory(size: int, depths: Sequence[int], scales: Sequence[float], ms: Sequence[str]) -> np.ndarray:
+    """Singular values (m, depth, scale, mode) by the theorem."""
+    depth, m = np.array(depths, dtype=float)[None, :, None], np.array([float(_decimal(one)) for one in ms])
+    first, rest = limit_float64(depth, size, 1, 1.0, np.array(scales) ** (1 / depth), m[:, None, None])
     return np.exp(np.stack([first, *[rest] * (size - 1)], axis=-1))
 
 
@@ -152,7 +153,7 @@ EXPERIMENT = Experiment(
     settings=dict(
         [
             setting.whole_numbers("depths", [2, 3, 4], "numbers of layers", minimum=2, most=8),
-            setting.scales("scales", [10.0 ** (-power / 2) for power in range(13)], "product scales alpha^L"),
+            setting.scales("scales", _SCALES, "product scales alpha^L"),
             setting.ratios("ms", ["2", "10", "inf"], "diagonal over off-diagonal entry of the family's layers"),
             setting.count("blocks", 3, "rows and columns n of the problem", minimum=2, most=6),
             setting.count("trials", 40, "random initial layers per depth and scale"),

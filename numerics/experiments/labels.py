@@ -28,15 +28,15 @@ def labelled(
 
 
 def attributes(experiment: Experiment, settings: Settings) -> dict[str, Any]:
-    """Title, source, what differs from it, the settings as JSON, and the versions behind the numbers."""
+    """Title, source, what differs from it, the settings as JSON, and the packages behind the numbers."""
     return {
         "title": experiment.title,
         "experiment": experiment.name,
-        "experiment_version": experiment.version,
+        "version": experiment.version,
         "source": experiment.source,
         "differs": "\n".join(experiment.differs),
         "settings": json.dumps(dict(settings), sort_keys=True),
-        "versions": versions(),
+        "packages": versions(),
     }
 
 

@@ -169,7 +169,7 @@ EXPERIMENT = Experiment(
             setting.count("size", 3, "rows and columns of the masks", minimum=2, most=LARGEST_SIZE),
             setting.count("trials", 20, "random trials per orbit and cell", minimum=2),
             setting.whole_numbers("depths", [2, 3, 4], "numbers of layers", minimum=2, most=8),
-            setting.scales("scales", [10.0**-power for power in range(8)], "product scales alpha^L"),
+            setting.scales("scales", setting.decades(7), "product scales alpha^L"),
             setting.seed(),
         ]
     ),

@@ -53,9 +53,9 @@ def points(settings: Settings) -> Sequence[Parameters]:
         raise ArgumentError("after", settings["after"], f"at most the {size * size} entries of the matrix")
     if settings["before"] >= settings["after"]:
         raise ArgumentError("before", settings["before"], f"less than after = {settings['after']}")
-    fixed = {name: settings[name] for name in ("size", "rank", "before", "after", "tied")}
+    fixed = {name: settings[name] for name in ("size", "rank", "before", "after")}
     return [
-        {"depth": depth, "product_scale": scale, "seed": seed, **fixed}
+        {"depth": depth, "product_scale": scale, "seed": seed, "tied": settings["tied"] == "yes", **fixed}
         for depth in settings["depths"]
         for scale in settings["scales"]
         for seed in settings["seeds"]
@@ -164,7 +164,7 @@ EXPERIMENT = Experiment(
             setting.count("rank", 5, "rank of the truth", most=1_000),
             setting.count("before", 2_000, "entries observed in pre-training", most=1_000_000),
             setting.count("after", 3_000, "entries observed afterwards", most=1_000_000),
-            setting.yes_or_no("tied", False, "clone one Gaussian sample into every layer"),
+            setting.yes_or_no("tied", "no", "clone one Gaussian sample into every layer"),
         ]
     ),
     points=points,

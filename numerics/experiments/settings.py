@@ -56,13 +56,18 @@ def ratios(name: str, default: list[str], meaning: str) -> tuple[str, Setting]:
     return name, Setting(default, meaning, lambda text: _listed(name, text, ratio))
 
 
-def yes_or_no(name: str, default: bool, meaning: str) -> tuple[str, Setting]:
-    """yes or no, as a boolean."""
+def decades(last: int) -> list[float]:
+    """1, 0.1, ..., 10^-last: the floats that their decimals are read as, so that both have one address."""
+    return [float(f"1e-{power}") for power in range(last + 1)]
 
-    def read(text: str) -> bool:
+
+def yes_or_no(name: str, default: str, meaning: str) -> tuple[str, Setting]:
+    """yes or no, as text."""
+
+    def read(text: str) -> str:
         if text.strip() not in ("yes", "no"):
             raise ArgumentError(name, text, "yes or no")
-        return text.strip() == "yes"
+        return text.strip()
 
     return name, Setting(default, meaning, read)
 

@@ -12,7 +12,7 @@ from numerics.experiments import EXPERIMENTS
 from numerics.experiments.connectivity_rank import start, truth
 
 EXPERIMENT = EXPERIMENTS["connectivity-rank"]
-SETTINGS = {"trials": 40, "depths": [2, 3], "scales": [1e-1, 1e-6], "tied": False, "seed": 0}
+SETTINGS = {"trials": 40, "depths": [2, 3], "scales": [1e-1, 1e-6], "tied": "no", "seed": 0}
 
 
 def computed(**changes: object) -> xr.Dataset:
@@ -26,8 +26,8 @@ def found() -> xr.Dataset:
     return computed()
 
 
-@pytest.mark.parametrize("tied", [False, True])
-def test_disconnected_depth_two_is_the_closed_form_at_every_scale(tied: bool) -> None:
+@pytest.mark.parametrize("tied", ["no", "yes"])
+def test_disconnected_depth_two_is_the_closed_form_at_every_scale(tied: str) -> None:
     found = computed(depths=[2], tied=tied)
     flow = found["mean_effective_rank"].sel(mask="disconnected", depth=2)
     assert int(found["unconverged"].sum()) == 0
@@ -128,4 +128,11 @@ def test_settings_are_read_from_text() -> None:
     assert read["trials"](" 12 ") == 12
     assert read["depths"]("3, 2") == [3, 2]
     assert read["scales"]("1, 1e-3,2/4") == [1.0, 0.001, 0.5]
-    assert (read["tied"]("yes"), read["tied"]("no")) == (True, False)
+    assert (read["tied"]("yes"), read["tied"]("no ")) == ("yes", "no")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_default_is_what_its_text_reads_as(name: str) -> None:
+    for key, setting in EXPERIMENTS[name].settings.items():
+        text = ",".join(map(str, setting.default)) if isinstance(setting.default, list) else str(setting.default)
+        assert setting.read(text) == setting.default, key

@@ -24,7 +24,7 @@ SETTINGS = {
     "rank": 2,
     "before": 150,
     "after": 250,
-    "tied": False,
+    "tied": "no",
 }
 
 
