@@ -1,0 +1,112 @@
+"""Where points are measured: a pool of processes on this machine, or an existing dask.distributed cluster."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from numerics.errors import ArgumentError, MissingExtra
+
+#: How long a scheduler may take to answer.
+SCHEDULER_SECONDS = 5
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """An executor that is ready, and how many points it measures at once; asked anew, because clusters grow."""
+
+    executor: Executor
+    count: Callable[[], int]
+
+
+@contextmanager
+def process_pool(workers: int) -> Iterator[Workers]:
+    """A pool of fresh processes, each with one BLAS thread; they end with the process that started them.
+
+    A block that ends with an error does not wait for the points that are being measured. Raises ArgumentError when
+    the processes cannot be started.
+    """
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+    try:
+        with _inherited():
+            # The pool starts all of its processes with the first call.
+            pool.submit(_begin).result()
+    except (BrokenExecutor, OSError) as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise ArgumentError("workers", workers, f"possible here: its processes do not start ({error})") from None
+    started = set(multiprocessing.active_children()) - before
+    try:
+        yield Workers(pool, lambda: workers)
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in started:
+            process.terminate()
+        raise
+
+
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Workers]:
+    """The workers of the scheduler at `address`, which must be able to import the experiment.
+
+    Raises MissingExtra without dask.distributed, and ArgumentError when the scheduler is not reached or is lost.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise MissingExtra("scheduler", address, "usable: run: pip install 'rankproof[cluster]'") from None
+    try:
+        client = distributed.Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError):
+        raise ArgumentError(
+            "scheduler", address, f"the address of a dask scheduler that answers within {SCHEDULER_SECONDS} s"
+        ) from None
+    executor = client.get_executor(pure=False)
+    try:
+        yield Workers(executor, lambda: sum(client.nthreads().values()))
+    except (CancelledError, distributed.comm.CommClosedError):
+        raise ArgumentError(
+            "scheduler", address, "answering any more; finished points are kept, the same command goes on"
+        ) from None
+    finally:
+        executor.shutdown(wait=False)
+        client.close(timeout=SCHEDULER_SECONDS)
+
+
+def _begin() -> None:
+    """Tie the life of a worker to that of its parent; one that is killed cannot tell its workers to stop."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not any(thread.name == "parent" for thread in threading.enumerate()):
+        threading.Thread(target=_end_with, args=(parent.sentinel,), name="parent", daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """Processes started inside use one BLAS thread, and ignore Ctrl-C: the terminal sends it to them too."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if main:
+            signal.signal(signal.SIGINT, handler)
