@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
+from threadpoolctl import threadpool_info
 
 from numerics.errors import ArgumentError
 from numerics.exact import integer
 from numerics.experiments import EXPERIMENTS
 from numerics.sweep import Experiment, Setting
-from verification import experiment_figures
 
 
 def whole(name: str) -> Any:
@@ -78,6 +77,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
+def surroundings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker process is set up with."""
+    time.sleep(0.02)
+    return {
+        "process": os.getpid(),
+        "environment": [os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")],
+        "threads": sorted({one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}),
+        "interrupts": signal.getsignal(signal.SIGINT) is not signal.SIG_IGN,
+    }
+
+
 MEASURES = {
     "plain": number,
     "failing": failing,
@@ -88,7 +98,7 @@ MEASURES = {
 
 
 def measure(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Measure by the point's kind, and leave a line (who, what) for every time it was begun where the environment asks for it."""
+    """Measure by the point's kind; a line in the file named by the environment says who began what."""
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a") as file:
             file.write(f"{os.getppid()} {parameters['kind']} {parameters['trial']}\n")
@@ -142,7 +152,10 @@ def defaults(**changed: Any) -> dict[str, Any]:
     return {name: setting.default for name, setting in toy().settings.items()} | changed
 
 
-def figure(name: str, found: xr.Dataset) -> Figure:
+def figure(name: str, found: xr.Dataset) -> Any:
+    # Not at the top: worker processes import this file, and need no pictures.
+    from matplotlib.figure import Figure
+
     picture = Figure()
     picture.subplots().plot(found["trial"], found["value"].T, label=name)
     return picture
@@ -150,6 +163,8 @@ def figure(name: str, found: xr.Dataset) -> Figure:
 
 def register() -> None:
     """Show the toys to the command line of this process."""
+    from verification import experiment_figures
+
     EXPERIMENTS["toy"] = toy()
     EXPERIMENTS["toy-connectivity"] = toy("toy-connectivity")
     experiment_figures.figure = figure

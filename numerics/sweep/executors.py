@@ -37,8 +37,9 @@ def process_pool(workers: int) -> Iterator[Workers]:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
         with _inherited():
-            # The pool starts all of its processes with the first call.
-            pool.submit(_begin).result()
+            # The pool starts a process for every call that finds none idle.
+            for call in [pool.submit(os.getpid) for _ in range(workers)]:
+                call.result()
     except (BrokenExecutor, OSError) as error:
         pool.shutdown(wait=False, cancel_futures=True)
         raise ArgumentError("workers", workers, f"possible here: its processes do not start ({error})") from None
@@ -83,9 +84,8 @@ def dask_cluster(address: str) -> Iterator[Workers]:
 
 def _begin() -> None:
     """Tie the life of a worker to that of its parent; one that is killed cannot tell its workers to stop."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and not any(thread.name == "parent" for thread in threading.enumerate()):
-        threading.Thread(target=_end_with, args=(parent.sentinel,), name="parent", daemon=True).start()
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def _end_with(sentinel: int) -> None:

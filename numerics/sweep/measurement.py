@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from numerics.sweep.experiment import Parameters, Result
 
-_FOREIGN = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+#: Where code of libraries comes from; "<" is code that is in no file.
+_FOREIGN = ("<", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Only as many points are in flight as keep the workers busy, so that a kill costs little and two runners share evenly.
 A worker process that dies takes every point in flight with it, and nobody knows which of them it died of: they are
-measured again one at a time, and one whose worker dies that time too has failed.
+measured again one at a time, and one whose worker dies twice while it is alone has failed.
 """
 
 import math
@@ -29,9 +29,10 @@ _POLL_SECONDS = 0.5
 #: How often progress is told.
 _TELL_SECONDS = 0.5
 
-_DIED = Outcome(
-    None, "death of the worker process, twice, the second time over this point alone (out of memory?)", None
-)
+_DIED = Outcome(None, "death of the worker process, twice, while it measured this point alone (out of memory?)", None)
+
+#: Points that a worker may have died of, and how often one died while it measured that point alone.
+Doubtful = deque[tuple[Point, int]]
 
 
 def run(
@@ -46,7 +47,7 @@ def run(
     is kept with its error. `tell` hears of progress now and then. On an exception, Ctrl-C too, what was measured is
     kept. Raises ArgumentError when the store or the workers cannot be used.
     """
-    doubtful: deque[Point] = deque()
+    doubtful: Doubtful = deque()
     told_at = -math.inf
 
     def tell_seldom() -> None:
@@ -129,20 +130,24 @@ def _outcome(future: Future[Outcome]) -> Outcome | None:
     return future.result() if error is None else Outcome(None, told(error), None)
 
 
-def _measure_alone(claims: Claims, flight: _Flight, doubtful: deque[Point], tell: Callable[[], None]) -> None:
-    """Measure one doubtful point after the other. Raises BrokenExecutor when a worker dies; the point has failed."""
+def _measure_alone(claims: Claims, flight: _Flight, doubtful: Doubtful, tell: Callable[[], None]) -> None:
+    """Measure one doubtful point after the other. Raises BrokenExecutor when a worker dies."""
     while doubtful:
-        flight.send([doubtful.popleft()])
+        point, deaths = doubtful.popleft()
+        flight.send([point])
         while not (found := flight.gather()):
             claims.exchange((), 0)
-        ((point, outcome),) = found
-        claims.exchange([(point, outcome or _DIED)], 0)
+        ((_, outcome),) = found
+        if outcome is None and not deaths:
+            doubtful.appendleft((point, 1))
+        else:
+            claims.exchange([(point, outcome or _DIED)], 0)
         tell()
         if outcome is None:
             raise BrokenExecutor
 
 
-def _measure_together(claims: Claims, flight: _Flight, doubtful: deque[Point], tell: Callable[[], None]) -> None:
+def _measure_together(claims: Claims, flight: _Flight, doubtful: Doubtful, tell: Callable[[], None]) -> None:
     """Measure what waits. Raises BrokenExecutor when a worker dies; what was in flight is in doubt then."""
     ready: list[tuple[Point, Outcome]] = []
     try:
@@ -157,7 +162,7 @@ def _measure_together(claims: Claims, flight: _Flight, doubtful: deque[Point], t
                 while flight.points:
                     found += flight.gather()
             ready = [(point, outcome) for point, outcome in found if outcome is not None]
-            doubtful.extend(point for point, outcome in found if outcome is None)
+            doubtful.extend((point, 0) for point, outcome in found if outcome is None)
             if doubtful:
                 claims.exchange(ready, 0)
                 raise BrokenExecutor

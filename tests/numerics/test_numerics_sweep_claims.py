@@ -31,10 +31,14 @@ def test_two_runners_never_get_the_same_point_and_get_all(tmp_path: Path) -> Non
 
 
 def test_claims_are_given_back_when_a_runner_leaves(tmp_path: Path) -> None:
-    with Store(tmp_path / "a.sqlite", create=True) as opened:
-        with pytest.raises(KeyboardInterrupt), joined(opened, toy(), defaults()) as one:
+    def interrupted(opened: Store) -> None:
+        with joined(opened, toy(), defaults()) as one:
             keep(one, one.exchange((), 4)[:1])
             raise KeyboardInterrupt
+
+    with Store(tmp_path / "a.sqlite", create=True) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(opened)
         found = counts(opened)
         assert (found.done, found.waiting, found.running) == (1, 9, 0)
 

@@ -1,4 +1,4 @@
-"""The store: catches a file of somebody else that is touched, a half-written change, and errors without a clear line."""
+"""The store: catches a touched file of somebody else, a half-written change, and errors without a clear line."""
 
 import sqlite3
 from pathlib import Path
@@ -127,9 +127,14 @@ def test_a_change_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     filled(path)
     with Store(path) as opened:
         before = opened.rows("SELECT * FROM points ORDER BY place")
-        with pytest.raises(ZeroDivisionError), opened.transaction() as connection:
-            connection.execute("DELETE FROM points")
-            raise ZeroDivisionError
+
+        def half() -> None:
+            with opened.transaction() as connection:
+                connection.execute("DELETE FROM points")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            half()
         assert opened.rows("SELECT * FROM points ORDER BY place") == before
 
 

@@ -156,7 +156,9 @@ def _run(
         raise ArgumentError("workers", workers, "usable with --scheduler, whose cluster has workers of its own")
     processes = (os.cpu_count() or 1) if workers is None else integer("workers", workers, minimum=1)
     table, picture = (Path(out) / f"{chosen.name}{ending}" for ending in (".nc", ".png"))
-    require_directory("out", Path(out))
+    # The directory that one is in has no name, and is there.
+    if out != ".":
+        require_directory("out", Path(out))
     require_writable("out", table)
     require_writable("out", picture)
     path = Path(out) / f"{chosen.name}.sqlite" if store is None else Path(store)
