@@ -1,11 +1,12 @@
 """Where points are measured: a pool of processes on this machine, or an existing dask.distributed cluster."""
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -38,20 +39,23 @@ def process_pool(workers: int) -> Iterator[Workers]:
     try:
         with _inherited():
             # The pool starts a process for every call that finds none idle.
-            for call in [pool.submit(os.getpid) for _ in range(workers)]:
-                call.result()
-    except (BrokenExecutor, OSError) as error:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise ArgumentError("workers", workers, f"possible here: its processes do not start ({error})") from None
-    started = set(multiprocessing.active_children()) - before
-    try:
+            calls = [pool.submit(os.getpid) for _ in range(workers)]
+        _require_started(workers, calls)
         yield Workers(pool, lambda: workers)
         pool.shutdown()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in started:
+        for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         raise
+
+
+def _require_started(workers: int, calls: Sequence[Future[int]]) -> None:
+    try:
+        for call in calls:
+            call.result()
+    except BrokenExecutor as error:
+        raise ArgumentError("workers", workers, f"possible here: its processes do not start ({error})") from None
 
 
 @contextmanager
@@ -71,15 +75,37 @@ def dask_cluster(address: str) -> Iterator[Workers]:
             "scheduler", address, f"the address of a dask scheduler that answers within {SCHEDULER_SECONDS} s"
         ) from None
     executor = client.get_executor(pure=False)
+
+    def threads() -> int:
+        if client.status != "running":
+            raise ConnectionError
+        return sum(client.nthreads().values())
+
     try:
-        yield Workers(executor, lambda: sum(client.nthreads().values()))
-    except (CancelledError, distributed.comm.CommClosedError):
+        # What they would complain of is said below, in one line.
+        with _silent("distributed.client", "tornado.application"):
+            try:
+                yield Workers(executor, threads)
+            finally:
+                executor.shutdown(wait=False)
+                client.close(timeout=SCHEDULER_SECONDS)
+    except (CancelledError, OSError):
         raise ArgumentError(
             "scheduler", address, "answering any more; finished points are kept, the same command goes on"
         ) from None
+
+
+@contextmanager
+def _silent(*names: str) -> Iterator[None]:
+    """Nothing is logged under these names inside."""
+    loggers = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
     finally:
-        executor.shutdown(wait=False)
-        client.close(timeout=SCHEDULER_SECONDS)
+        for logger, level in loggers.items():
+            logger.setLevel(level)
 
 
 def _begin() -> None:

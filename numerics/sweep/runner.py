@@ -116,7 +116,9 @@ class _Flight:
                 futures.append(self.landed.get(timeout=left))
         while not self.landed.empty():
             futures.append(self.landed.get())
-        found = [(self.points.pop(future), _outcome(future)) for future in futures]
+        found = [(self.points[future], _outcome(future)) for future in futures]
+        for future in futures:
+            del self.points[future]
         if times := [one.seconds for _, one in found if one is not None and one.seconds is not None]:
             self.seconds = sum(times) / len(times)
         return found

@@ -22,9 +22,10 @@ import xarray as xr
 from toy_experiments import wait_for
 
 from numerics.experiments import EXPERIMENTS
-from numerics.sweep import Outcome, Store, counts, executors, joined
+from numerics.sweep import Counts, Outcome, Store, counts, executors, joined
 from verification import experiment_figures, experiments
 from verification.cli import main
+from verification.cli.experiment_progress import Pace, duration
 
 MAIN = "import toy_experiments; toy_experiments.register(); from verification.cli import main; main()"
 SEED = 20261
@@ -259,6 +260,23 @@ def test_list_and_help_show_what_an_experiment_is(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     for part in ("there is no paper", "--trials TEXT", "[default: 10]", "[default: plain]", "waits for the others"):
         assert part in " ".join(printed.split())
+
+
+def test_every_experiment_has_a_command_whose_options_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, one in EXPERIMENTS.items():
+        assert run("experiment", name, "--help") == 0
+        options = re.findall(r"^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE)
+        assert len(set(options)) == len(options) == len(one.settings) + 6
+        assert one.points({key: setting.default for key, setting in one.settings.items()})
+        assert name == one.name
+
+
+def test_progress_is_told_in_plain_words() -> None:
+    pace = Pace(finished=10, clock=100.0)
+    assert pace.told(Counts(90, 0, 10, 0), 101.0) == ""
+    assert pace.told(Counts(60, 4, 26, 10), 113.0) == "2 points/s, 32 s left"
+    told = [duration(seconds) for seconds in (0.04, 9.94, 9.96, 59.6, 3599, 3600, 100_000)]
+    assert told == ["0.0 s", "9.9 s", "10 s", "1 min 00 s", "59 min 59 s", "1 h 00 min", "27 h 46 min"]
 
 
 BAD = [

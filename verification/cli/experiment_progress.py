@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from numerics.sweep import Counts, Store, failures, runners
+from numerics.sweep import Counts, Store, counts, failures, runners
 
 #: Between two lines where there is no terminal.
 _LINE_SECONDS = 10.0
@@ -36,6 +36,8 @@ class Pace:
 
 def duration(seconds: float) -> str:
     """A length of time as people say it."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     minutes, whole = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -51,7 +53,8 @@ def progress(name: str, store: Store) -> Iterator[Callable[[Counts], None]]:
     begun: Pace | None = None
     line_at = 0.0
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=None, pace="")
+        found = counts(store)
+        task = bar.add_task("", total=found.total, completed=found.finished, pace="")
 
         def tell(found: Counts) -> None:
             nonlocal begun, line_at
