@@ -49,6 +49,12 @@ def failing(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return number(parameters)
 
 
+def held(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes as long as the file named by the environment is there."""
+    wait_for(lambda: not Path(os.environ["TOY_FAULT"]).exists())
+    return number(parameters)
+
+
 def not_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": float("nan"), "first": 0.0}
 
@@ -91,6 +97,7 @@ def surroundings(parameters: Mapping[str, Any]) -> dict[str, Any]:
 MEASURES = {
     "plain": number,
     "failing": failing,
+    "held": held,
     "not-json": not_json,
     "dying": dying,
     "dying-once": dying_once,

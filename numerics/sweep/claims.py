@@ -65,6 +65,12 @@ class Claims:
         process = psutil.Process()
         self.runner = Runner(uuid.uuid4().hex, platform.node(), process.pid, process.create_time(), time.time())
 
+    def beat(self) -> None:
+        """Say that this runner is alive, and take back the claims of those that are not."""
+        with self.store.transaction() as connection:
+            self._be_seen(connection)
+            take_back(connection)
+
     def exchange(self, outcomes: Sequence[tuple[Point, Outcome]], wanted: int) -> list[Point]:
         """Keep what was measured and claim up to `wanted` further points, in one transaction.
 

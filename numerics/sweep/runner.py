@@ -67,13 +67,11 @@ def run(
 
 def _any_waits(claims: Claims, tell: Callable[[], None]) -> bool:
     """Whether a point waits; as long as none does but other runners hold claims, wait for those."""
-    while True:
-        claims.exchange((), 0)
-        found = counts(claims.store)
-        if found.waiting or not found.left:
-            return found.waiting > 0
+    while not (found := counts(claims.store)).waiting and found.left:
         tell()
         time.sleep(_POLL_SECONDS)
+        claims.beat()
+    return found.waiting > 0
 
 
 class _Flight:
@@ -138,7 +136,7 @@ def _measure_alone(claims: Claims, flight: _Flight, doubtful: Doubtful, tell: Ca
         point, deaths = doubtful.popleft()
         flight.send([point])
         while not (found := flight.gather()):
-            claims.exchange((), 0)
+            claims.beat()
         ((_, outcome),) = found
         if outcome is None and not deaths:
             doubtful.appendleft((point, 1))

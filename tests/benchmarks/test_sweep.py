@@ -1,4 +1,4 @@
-"""What the sweep runner costs, as ratios measured in one run. Off by default: `make bench`. Takes a minute or two.
+"""What the sweep runner costs, as ratios measured in one run. Off by default: `make bench`. Takes a few minutes.
 
 Points are 10 ms of processor time. They are measured in turn by bare processes, which only share them out beforehand,
 and by the runner in a pool that is up already; medians of repetitions, because machines are shared. On a machine with
@@ -18,7 +18,7 @@ from toy_experiments import defaults, measure, toy
 
 from numerics.sweep import Store, Workers, joined, process_pool, run
 
-POINTS, MILLISECONDS, REPETITIONS = 200, 10, 7
+POINTS, MILLISECONDS, REPETITIONS = 600, 10, 5
 
 #: (way, workers, "clock" or "processor") to seconds, one per repetition.
 Seconds = dict[tuple[str, int, str], list[float]]
@@ -93,5 +93,6 @@ def test_the_runner_costs_less_than_a_twentieth(seconds: Seconds, count: int, ki
 
 
 def test_two_workers_are_nearly_twice_as_fast_as_one(seconds: Seconds) -> None:
-    ratio("bare processes, one worker / two", seconds["bare", 1, "clock"], seconds["bare", 2, "clock"])
-    assert ratio("runner, one worker / two", seconds["sweep", 1, "clock"], seconds["sweep", 2, "clock"]) >= 1.7
+    """1.7 times where bare processes are twice as fast; less where other work leaves them less than two processors."""
+    bare = ratio("bare processes, one worker / two", seconds["bare", 1, "clock"], seconds["bare", 2, "clock"])
+    assert ratio("runner, one worker / two", seconds["sweep", 1, "clock"], seconds["sweep", 2, "clock"]) >= 0.85 * bare

@@ -22,7 +22,7 @@ import xarray as xr
 from toy_experiments import wait_for
 
 from numerics.experiments import EXPERIMENTS
-from numerics.sweep import Counts, Outcome, Store, counts, executors, joined
+from numerics.sweep import Counts, Outcome, Store, counts, executors, joined, runners
 from verification import experiment_figures, experiments
 from verification.cli import main
 from verification.cli.experiment_progress import Pace, duration
@@ -144,8 +144,7 @@ def test_a_sweep_killed_at_ten_random_moments_ends_with_the_bytes_of_an_undistur
 
 def test_two_runners_on_one_store_share_the_points_and_lose_none(begun: list[Process]) -> None:
     settings = ("--trials", 250, "--milliseconds", 10, "--workers", 1, "--store", "shared.sqlite")
-    runners = [started(begun, "toy", *settings, "--out", out) for out in ("one", "other")]
-    for runner in runners:
+    for runner in [started(begun, "toy", *settings, "--out", out) for out in ("one", "other")]:
         assert "250 points: 250 done, 0 failed, 0 left" in ended(runner)
     log = measured()
     assert sorted(point for _, point in log) == sorted(f"plain {trial}" for trial in range(250))
@@ -155,13 +154,19 @@ def test_two_runners_on_one_store_share_the_points_and_lose_none(begun: list[Pro
     assert Path("one/toy.nc").read_bytes() == Path("other/toy.nc").read_bytes()
 
 
-def test_a_runner_takes_over_from_one_that_is_killed(begun: list[Process]) -> None:
-    settings = ("--trials", 150, "--milliseconds", 20, "--workers", 1, "--store", "shared.sqlite")
-    first, second = (started(begun, "toy", *settings, "--out", out) for out in ("one", "other"))
-    wait_for(lambda: len({runner for runner, _ in measured()}) == 2)
-    first.kill()
-    assert "150 points: 150 done, 0 failed, 0 left" in ended(second)
-    assert {point for _, point in measured()} == {f"plain {trial}" for trial in range(150)}
+def test_a_runner_that_waits_for_another_takes_over_when_that_is_killed(begun: list[Process]) -> None:
+    Path("fault").touch()
+    settings = ("--kinds", "held", "--trials", 2, "--workers", 1, "--store", "shared.sqlite")
+    first = started(begun, "toy", *settings, "--out", "one")
+    wait_for(measured)
+    second = started(begun, "toy", *settings, "--out", "other")
+    with Store(Path("shared.sqlite")) as opened:
+        wait_for(lambda: len(runners(opened)) == 2)
+        assert counts(opened).waiting == 0
+        first.kill()
+        Path("fault").unlink()
+        assert "2 points: 2 done, 0 failed, 0 left" in ended(second)
+        assert opened.rows("SELECT attempts FROM points") == [(2,), (2,)]
 
 
 def test_ctrl_c_says_how_to_go_on_and_exits_with_130(begun: list[Process]) -> None:
