@@ -81,18 +81,21 @@ def dask_cluster(address: str) -> Iterator[Workers]:
             raise ConnectionError
         return sum(client.nthreads().values())
 
-    try:
-        # What they would complain of is said below, in one line.
-        with _silent("distributed.client", "tornado.application"):
-            try:
-                yield Workers(executor, threads)
-            finally:
-                executor.shutdown(wait=False)
-                client.close(timeout=SCHEDULER_SECONDS)
-    except (CancelledError, OSError):
-        raise ArgumentError(
-            "scheduler", address, "answering any more; finished points are kept, the same command goes on"
-        ) from None
+    # What they would complain of is said below, in one line.
+    with _silent("distributed.client", "tornado.application"):
+        try:
+            yield Workers(executor, threads)
+        except ArgumentError:
+            raise
+        except Exception as error:
+            if client.status == "running" and not isinstance(error, CancelledError | OSError):
+                raise
+            raise ArgumentError(
+                "scheduler", address, "answering any more; finished points are kept, the same command goes on"
+            ) from None
+        finally:
+            executor.shutdown(wait=False)
+            client.close(timeout=SCHEDULER_SECONDS)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class _Flight:
         self.workers, self.measure = workers, measure
         self.points: dict[Future[Outcome], Point] = {}
         self.landed: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self.sent_again: set[str] = set()
         self.seconds = math.inf
 
     def room(self) -> int:
@@ -114,16 +115,28 @@ class _Flight:
                 futures.append(self.landed.get(timeout=left))
         while not self.landed.empty():
             futures.append(self.landed.get())
-        found = [(self.points[future], _outcome(future)) for future in futures]
-        for future in futures:
-            del self.points[future]
+        errors = {future: future.exception() for future in futures}
+        again = [future for future, error in errors.items() if error is not None and self._once_more(future, error)]
+        if again:
+            # Raises if the workers are gone: the next attempt would be in vain.
+            self.workers.count()
+        landed = {future: self.points.pop(future) for future in futures}
+        self.send(landed.pop(future) for future in again)
+        found = [(point, _outcome(future)) for future, point in landed.items()]
         if times := [one.seconds for _, one in found if one is not None and one.seconds is not None]:
             self.seconds = sum(times) / len(times)
         return found
 
+    def _once_more(self, future: Future[Outcome], error: BaseException) -> bool:
+        """Whether a point that came back without an outcome is to be sent again: the transport is at fault, once."""
+        address = self.points[future].address
+        first = address not in self.sent_again and not isinstance(error, BrokenExecutor)
+        self.sent_again.add(address)
+        return first
+
 
 def _outcome(future: Future[Outcome]) -> Outcome | None:
-    """The outcome of a point; None when a worker died. Raises CancelledError when the executor dropped it."""
+    """The outcome of a point, or of the transport where that is at fault; None when a worker died."""
     error = future.exception()
     if isinstance(error, BrokenExecutor):
         return None
@@ -169,10 +182,10 @@ def _measure_together(claims: Claims, flight: _Flight, doubtful: Doubtful, tell:
     except BrokenExecutor:
         raise
     except BaseException:
-        landed = [(point, future) for future, point in flight.points.items() if future.done()]
-        kept = [
-            (point, outcome) for point, future in landed if not future.cancelled() and (outcome := _outcome(future))
+        landed = [
+            (future, point) for future, point in flight.points.items() if future.done() and not future.cancelled()
         ]
+        kept = [(point, future.result()) for future, point in landed if future.exception() is None]
         # When the store itself is what failed, these are measured again.
         with suppress(ArgumentError):
             claims.exchange(ready + kept, 0)

@@ -7,7 +7,8 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from toy_experiments import defaults, surroundings, toy, wait_for
 from numerics.errors import ArgumentError, MissingExtra
 from numerics.sweep import (
     Counts,
+    Outcome,
     Store,
     Workers,
     collected,
@@ -167,6 +169,36 @@ def test_workers_use_one_blas_thread_and_leave_ctrl_c_to_their_parent(monkeypatc
     assert all(one == {"environment": ["1", "1"], "threads": [1], "interrupts": False} for one in found)
     assert dict(os.environ) == before
     assert signal.getsignal(signal.SIGINT) == handler
+
+
+class Loser(Executor):
+    """Loses every point as often as it is told to, before it measures it."""
+
+    def __init__(self, losses: int) -> None:
+        self.losses, self.calls = losses, Counter[int]()
+
+    def submit(self, call: Any, *arguments: Any, **_: Any) -> Future[Any]:
+        trial = arguments[1]["trial"]
+        self.calls[trial] += 1
+        future: Future[Any] = Future()
+        if self.calls[trial] <= self.losses:
+            future.set_exception(TypeError("lost on the way"))
+        else:
+            future.set_result(Outcome('{"value": 1.0, "first": 2.0}', None, 0.1))
+        return future
+
+
+@pytest.mark.parametrize(("losses", "failed"), [(0, 0), (1, 0), (2, 20)])
+def test_a_point_that_is_lost_on_the_way_is_sent_once_more(tmp_path: Path, losses: int, failed: int) -> None:
+    loser = Loser(losses)
+
+    @contextmanager
+    def start() -> Iterator[Workers]:
+        yield Workers(loser, lambda: 2)
+
+    found = swept(tmp_path / "a.sqlite", start, trials=20)
+    assert (found.failed, found.done) == (failed, 20 - failed)
+    assert set(loser.calls.values()) == {min(losses, 1) + 1}
 
 
 @pytest.fixture
