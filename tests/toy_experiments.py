@@ -55,6 +55,12 @@ def held(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return number(parameters)
 
 
+def nap(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes 10 ms and no processor."""
+    time.sleep(0.01)
+    return {"value": 0.0, "first": 0.0}
+
+
 def not_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": float("nan"), "first": 0.0}
 
@@ -98,6 +104,7 @@ MEASURES = {
     "plain": number,
     "failing": failing,
     "held": held,
+    "nap": nap,
     "not-json": not_json,
     "dying": dying,
     "dying-once": dying_once,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -35,12 +36,12 @@ def bare(workers: Workers, count: int) -> None:
     assert sum(call.result() for call in [workers.executor.submit(share, part) for part in parts]) == POINTS
 
 
-def sweep(workers: Workers, path: Path) -> None:
+def sweep(workers: Workers, path: Path, **changed: Any) -> None:
     @contextmanager
     def ready() -> Iterator[Workers]:
         yield workers
 
-    settings = defaults(trials=POINTS, milliseconds=MILLISECONDS)
+    settings = defaults(trials=POINTS) | (changed or {"milliseconds": MILLISECONDS})
     with Store(path, create=True) as store, joined(store, toy(), settings) as claims:
         assert run(claims, toy(), ready).done == POINTS
 
@@ -96,3 +97,16 @@ def test_two_workers_are_nearly_twice_as_fast_as_one(seconds: Seconds) -> None:
     """1.7 times where bare processes are twice as fast; less where other work leaves them less than two processors."""
     bare = ratio("bare processes, one worker / two", seconds["bare", 1, "clock"], seconds["bare", 2, "clock"])
     assert ratio("runner, one worker / two", seconds["sweep", 1, "clock"], seconds["sweep", 2, "clock"]) >= 0.85 * bare
+
+
+def test_two_workers_are_kept_busy(tmp_path: Path) -> None:
+    """With points that wait and need no processor, so that other work on the machine does not matter."""
+    times: dict[int, list[float]] = {1: [], 2: []}
+    with process_pool(1) as one, process_pool(2) as two:
+        for repetition in range(-1, REPETITIONS):
+            for count, workers in ((1, one), (2, two)):
+                path = tmp_path / f"{count}-{repetition}.sqlite"
+                found = spent(lambda workers=workers, path=path: sweep(workers, path, kinds=["nap"]))
+                if repetition >= 0:
+                    times[count].append(found["clock"])
+    assert ratio("waiting points, one worker / two", times[1], times[2]) >= 1.7
