@@ -189,8 +189,8 @@ SHIN_YUN = Paper(
             "Figure 1",
             "Effective rank against depth and scale over 300 random 2 x 2 rank-1 truths, connected and disconnected.",
             "caption of the figure",
-            missing="A statement: it is the experiment connectivity-rank. There disconnected depth 2 does not fall with "
-            "the scale, but stays near 1.33, as the closed form of depth2-diagonal-limit has it.",
+            missing="A statement: it is the experiment connectivity-rank. Disconnected depth 2 does not fall with the "
+            "scale there, but stays near 1.33, as the closed form of depth2-diagonal-limit has it.",
         ),
         PaperClaim(
             "Figure 3",
