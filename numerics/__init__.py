@@ -12,17 +12,21 @@ from numerics.factorization import MatrixCompletion, Normalization, end_to_end, 
 from numerics.gradient_flow import (
     ChebyshevEngine,
     Ensemble,
+    EnsembleLimit,
     FlowLimit,
     GradientFlow,
     PreciseLimit,
     ScipyEngine,
+    StiffLimit,
     StopReason,
     TaylorEngine,
     ensemble,
+    ensemble_limit,
     flow_limit,
     integrate,
     precise_limit,
     project,
+    stiff_limit,
 )
 from numerics.initialization import (
     balanced_layers,
@@ -31,6 +35,7 @@ from numerics.initialization import (
     layer_shapes,
     orthogonal_layers,
 )
+from numerics.mask_orbits import orbits
 from numerics.masks import mask
 from numerics.prediction import Prediction, predict
 from numerics.rank import effective_rank, stable_rank
@@ -43,6 +48,7 @@ __all__ = [
     "Connectivity",
     "CouplingReport",
     "Ensemble",
+    "EnsembleLimit",
     "FlowLimit",
     "GradientFlow",
     "LimitSpectrum",
@@ -53,6 +59,7 @@ __all__ = [
     "PrecisionExhausted",
     "Prediction",
     "ScipyEngine",
+    "StiffLimit",
     "StopReason",
     "TaylorEngine",
     "balanced_layers",
@@ -66,6 +73,7 @@ __all__ = [
     "effective_rank",
     "end_to_end",
     "ensemble",
+    "ensemble_limit",
     "entries_on_the_way",
     "exact_layers",
     "flow_limit",
@@ -86,6 +94,7 @@ __all__ = [
     "margin",
     "mask",
     "open_set_map",
+    "orbits",
     "orthogonal_layers",
     "precise_limit",
     "predict",
@@ -96,5 +105,6 @@ __all__ = [
     "scale_grid",
     "spectrum_at",
     "stable_rank",
+    "stiff_limit",
     "time_to_reach",
 ]

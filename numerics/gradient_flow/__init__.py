@@ -6,10 +6,11 @@ from numerics.gradient_flow.engine_chebyshev import ChebyshevEngine
 from numerics.gradient_flow.engine_scipy import ScipyEngine
 from numerics.gradient_flow.engine_taylor import TaylorEngine
 from numerics.gradient_flow.integration import engine_named, integrate
-from numerics.gradient_flow.limit import FlowLimit, flow_limit
+from numerics.gradient_flow.limit import EnsembleLimit, FlowLimit, ensemble_limit, flow_limit
 from numerics.gradient_flow.precise import PreciseLimit, precise_limit
 from numerics.gradient_flow.projection import project
 from numerics.gradient_flow.result import GradientFlow
+from numerics.gradient_flow.stiff_limit import StiffLimit, stiff_limit
 from numerics.gradient_flow.stopping import Stopping, StopReason
 from numerics.gradient_flow.term import Term
 
@@ -17,10 +18,12 @@ __all__ = [
     "ChebyshevEngine",
     "Engine",
     "Ensemble",
+    "EnsembleLimit",
     "FlowLimit",
     "GradientFlow",
     "PreciseLimit",
     "ScipyEngine",
+    "StiffLimit",
     "StopReason",
     "Stopping",
     "TaylorEngine",
@@ -28,8 +31,10 @@ __all__ = [
     "Tolerance",
     "engine_named",
     "ensemble",
+    "ensemble_limit",
     "flow_limit",
     "integrate",
     "precise_limit",
     "project",
+    "stiff_limit",
 ]

@@ -59,11 +59,13 @@ class TaylorEngine:
         term = Term(problem, layers)
         integrator = copy.copy(compiled(*system_key(problem, term.shapes), self.bits, tolerance.relative))
         if self.digits is None:
-            integrator.pars[:] = [*problem.targets[problem.mask], problem.weight]
+            targets = problem.targets[problem.mask]
+            integrator.pars[:] = np.append(targets, np.full(len(targets), problem.weight))
             integrator.state[:] = term.pack(layers)
             observe = _observer(term)
         else:
-            integrator.pars[:] = reals([*problem.exact_targets, problem.exact_weight], self.bits)
+            exact = problem.exact_targets
+            integrator.pars[:] = reals([*exact, *[problem.exact_weight] * len(exact)], self.bits)
             integrator.state[:] = reals([*exact_layers(layers), 0], self.bits)
             observe = _precise_observer(term, problem, self.bits)
         steps = 0

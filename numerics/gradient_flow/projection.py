@@ -6,7 +6,9 @@ Source
     the digits of an almost converged flow.
 Implementation notes
     The step is the least-norm solution of J step = residual, J the Jacobian of the observed entries. Small problems:
-    dense least squares. Large ones: LSMR on J and its transpose, which is a layer gradient.
+    dense least squares. Larger ones: Cholesky factors of the coupling kernel K = J J^T, raised by a rounding error of
+    its size where it is singular; measured on 100 x 100, depth 4, 3,000 entries: 0.5 s, LSMR 1.0 to 1.7 s, and the two
+    agree to 1e-11. Beyond that, and where the factors do not exist, LSMR on J and its transpose, a layer gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +20,11 @@ from numerics import factorization
 from numerics.balls import ball, precision
 from numerics.factorization import MatrixCompletion
 
-#: Entries of J above which LSMR is faster than dense least squares.
+#: Entries of J above which dense least squares is slow.
 _DENSE_ENTRIES = 1_000_000
+#: Observed entries above which K is large.
+_KERNEL_ENTRIES = 5_000
+_KERNEL_RIDGE = 1e-13
 
 
 def project(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -27,14 +32,38 @@ def project(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> list[np.
     layers = [np.asarray(layer, dtype=float) for layer in layers]
     residual = factorization.residual(problem, factorization.end_to_end(layers))
     parameters = sum(layer.size for layer in layers)
-    solve = _dense if int(problem.mask.sum()) * parameters <= _DENSE_ENTRIES else _by_lsmr
+    observed = int(problem.mask.sum())
+    if observed * parameters <= _DENSE_ENTRIES:
+        solve = _dense
+    else:
+        solve = _by_kernel if observed <= _KERNEL_ENTRIES else _by_lsmr
     parts = np.split(solve(problem, layers, residual[problem.mask]), np.cumsum([layer.size for layer in layers])[:-1])
     return [layer - part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)]
 
 
+def project_each(problems: Sequence[MatrixCompletion], layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """`project` for many small problems of one shape at once; per layer an array (N, rows, columns), as are results."""
+    masks, targets = (np.stack([getattr(problem, name) for problem in problems]) for name in ("mask", "targets"))
+    before, after = _sides(layers)
+    count, rows, columns = masks.shape
+    parts = [
+        np.einsum("...ik,...lj->...ijkl", left, right).reshape(count, rows * columns, -1)
+        for left, right in zip(after, before, strict=True)
+    ]
+    # A row of zeros for an entry that is not observed leaves the least-norm solution as it is.
+    jacobians = masks.reshape(count, -1, 1) * np.concatenate(parts, axis=2)
+    residuals = np.where(masks, factorization.end_to_end(layers) - targets, 0.0).reshape(count, -1, 1)
+    rounding = np.finfo(float).eps * max(jacobians.shape[1:])
+    steps = (np.linalg.pinv(jacobians, rcond=rounding) @ residuals)[..., 0]
+    cuts = np.cumsum([layer[0].size for layer in layers])[:-1]
+    return [
+        layer - step.reshape(layer.shape) for layer, step in zip(layers, np.split(steps, cuts, axis=1), strict=True)
+    ]
+
+
 def _sides(layers: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Products before and after each layer: A_l = W_{l-1} ... W_1 and B_l = W_L ... W_{l+1}."""
-    before, after = [np.eye(layers[0].shape[1])], [np.eye(layers[-1].shape[0])]
+    before, after = [np.eye(layers[0].shape[-1])], [np.eye(layers[-1].shape[-2])]
     for layer in layers[:-1]:
         before.append(layer @ before[-1])
     for layer in reversed(layers[1:]):
@@ -55,6 +84,24 @@ def jacobian(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> np.ndar
 
 def _dense(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(jacobian(problem, layers), residual, rcond=None)[0]
+
+
+def _by_kernel(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:
+    from scipy.linalg import cho_factor, cho_solve
+
+    before, after = _sides(layers)
+    rows, columns = np.nonzero(problem.mask)
+    kernel = np.zeros((len(rows), len(rows)))
+    for left, right in zip(after, before, strict=True):
+        kernel += (left @ left.T)[np.ix_(rows, rows)] * (right.T @ right)[np.ix_(columns, columns)]
+    kernel[np.diag_indices_from(kernel)] += _KERNEL_RIDGE * kernel.diagonal().max()
+    try:
+        weights = cho_solve(cho_factor(kernel, lower=True, overwrite_a=True), residual)
+    except np.linalg.LinAlgError:
+        return _by_lsmr(problem, layers, residual)
+    spread = np.zeros(problem.mask.shape)
+    spread[problem.mask] = weights
+    return np.concatenate([(a.T @ spread @ b.T).ravel() for a, b in zip(after, before, strict=True)])
 
 
 def _by_lsmr(problem: MatrixCompletion, layers: Sequence[np.ndarray], residual: np.ndarray) -> np.ndarray:

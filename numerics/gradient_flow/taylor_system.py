@@ -2,7 +2,8 @@
 
 State
     The entries of W_1, ..., W_L row by row, then the energy released. Parameters: the observed targets row by row,
-    then the weight of the loss. So one compiled integrator serves every target and every start.
+    then as many weights of their squared errors in the loss. So one compiled integrator serves every target and every
+    start, and where all entries count as observed, every mask too: an entry of weight 0 is not seen.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ Shapes = tuple[tuple[int, int], ...]
 MOST_PRODUCTS = 20_000
 #: From this number on heyoka's compact mode compiles faster than it computes slower.
 _COMPACT_PRODUCTS = 1_000
+_COMPACT_BATCH_PRODUCTS = 100
 
 
 def heyoka_module() -> Any:
@@ -68,7 +70,7 @@ def flow_system(shapes: Shapes, observed: tuple[tuple[int, int], ...]) -> list[t
         prefixes.append(_matrix_product(layer, prefixes[-1]))
     back = np.full((shapes[-1][0], shapes[0][1]), None, dtype=object)
     for number, (i, j) in enumerate(observed):
-        back[i, j] = hy.par[len(observed)] * (hy.par[number] - prefixes[-1][i, j])
+        back[i, j] = hy.par[len(observed) + number] * (hy.par[number] - prefixes[-1][i, j])
     velocities = []
     for index in range(len(layers) - 1, 0, -1):
         velocities.append(_matrix_product(back, prefixes[index - 1].T))
@@ -81,8 +83,8 @@ def flow_system(shapes: Shapes, observed: tuple[tuple[int, int], ...]) -> list[t
     return [*zip(names, flat, strict=True), (hy.expression("released"), released)]
 
 
-def _compact(shapes: Shapes) -> bool:
-    return 3 * sum(a * b * shapes[0][1] for a, b in shapes) > _COMPACT_PRODUCTS
+def _products(shapes: Shapes) -> int:
+    return 3 * sum(a * b * shapes[0][1] for a, b in shapes)
 
 
 @lru_cache(maxsize=64)
@@ -95,15 +97,15 @@ def compiled(
     """
     hy = heyoka_module()
     system = flow_system(shapes, observed)
-    compact = _compact(shapes)
+    compact = _products(shapes) > _COMPACT_PRODUCTS
     if bits == 53:
-        start, parameters = np.zeros(len(system)), np.zeros(len(observed) + 1)
+        start, parameters = np.zeros(len(system)), np.zeros(2 * len(observed))
         return hy.taylor_adaptive(system, state=start, pars=parameters, tol=tolerance, compact_mode=compact)
     zero = hy.real(0, bits)
     return hy.taylor_adaptive(
         system,
         state=np.array([zero] * len(system)),
-        pars=np.array([zero] * (len(observed) + 1)),
+        pars=np.array([zero] * (2 * len(observed))),
         time=zero,
         tol=hy.real(tolerance, bits),
         fp_type=hy.real,
@@ -114,11 +116,14 @@ def compiled(
 
 
 @lru_cache(maxsize=16)
-def compiled_batch(
-    shapes: Shapes, observed: tuple[tuple[int, int], ...], lanes: int, tolerance: float
-) -> "heyoka.taylor_adaptive_batch":
-    """The same in float64 for `lanes` trajectories at once."""
+def compiled_batch(shapes: Shapes, lanes: int, tolerance: float) -> "heyoka.taylor_adaptive_batch":
+    """The same in float64 for `lanes` trajectories at once, with all entries observed; weights hide those that are not.
+
+    Compact from fewer products on: unrolled code of wide lanes takes the compiler several times as long.
+    """
     hy = heyoka_module()
-    system = flow_system(shapes, observed)
-    start, parameters = np.zeros((len(system), lanes)), np.zeros((len(observed) + 1, lanes))
-    return hy.taylor_adaptive_batch(system, state=start, pars=parameters, tol=tolerance, compact_mode=_compact(shapes))
+    everywhere = tuple(np.ndindex(shapes[-1][0], shapes[0][1]))
+    system = flow_system(shapes, everywhere)
+    start, parameters = np.zeros((len(system), lanes)), np.zeros((2 * len(everywhere), lanes))
+    compact = _products(shapes) > _COMPACT_BATCH_PRODUCTS
+    return hy.taylor_adaptive_batch(system, state=start, pars=parameters, tol=tolerance, compact_mode=compact)

@@ -4,9 +4,21 @@ that depend on order or number."""
 import numpy as np
 import pytest
 
+from numerics.depth_two import diagonal_limit_float64
 from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion, Normalization, end_to_end
-from numerics.gradient_flow import StopReason, TaylorEngine, ensemble, integrate
+from numerics.gradient_flow import (
+    ScipyEngine,
+    StopReason,
+    TaylorEngine,
+    ensemble,
+    ensemble_limit,
+    flow_limit,
+    integrate,
+    project,
+)
+from numerics.gradient_flow.projection import project_each
+from numerics.initialization import gaussian_layers, layer_shapes
 
 EYE = MatrixCompletion(np.eye(2), np.eye(2))
 HOOK = MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [-0.5, 0.7]]))
@@ -98,3 +110,71 @@ def test_bad_starts_of_a_batch_name_the_argument() -> None:
         ensemble(EYE, [])
     with pytest.raises(ArgumentError, match="starts"):
         ensemble(EYE, [[np.eye(2)] * 2, [np.eye(2)] * 3])
+
+
+def random_problems(count: int) -> list[MatrixCompletion]:
+    """Masks, targets (of both signs) and normalizations all differ."""
+    random = np.random.default_rng(3)
+    masks = [np.eye(2), np.array([[1, 1], [1, 0]]), np.array([[0, 1], [0, 0]]), np.ones((2, 2))]
+    return [
+        MatrixCompletion(masks[number % 4], random.standard_normal((2, 2)), list(Normalization)[number % 3])
+        for number in range(count)
+    ]
+
+
+def test_every_start_may_have_its_own_mask_targets_and_normalization() -> None:
+    # More than two fillings of the lanes, so that a lane takes over another problem when it is filled again.
+    starts, problems = random_starts(21, depth=3), random_problems(21)
+    batch = ensemble(problems, starts)
+    assert batch.converged.all()
+    for problem, start, product in zip(problems, starts, batch.products, strict=True):
+        flow = integrate(problem, start, engine=TaylorEngine(), relative_tolerance=1e-14, residual_tolerance=1e-10)
+        np.testing.assert_allclose(product, flow.products[-1], atol=1e-8)
+
+
+def test_results_of_a_trial_do_not_depend_on_its_block() -> None:
+    starts, problems = random_starts(21, depth=3), random_problems(21)
+    starts[4] = [np.zeros((2, 2))] * 3
+    together = ensemble_limit(problems, starts)
+    for first, last in ((0, 5), (5, 6), (6, 21)):
+        alone = ensemble_limit(problems[first:last], starts[first:last])
+        assert np.array_equal(alone.matrices, together.matrices[first:last])
+        assert np.array_equal(alone.error, together.error[first:last])
+
+
+def test_the_number_of_problems_is_one_or_that_of_the_starts() -> None:
+    with pytest.raises(ArgumentError, match="problems"):
+        ensemble([HOOK] * 2, random_starts(3))
+
+
+def test_projecting_many_is_projecting_each() -> None:
+    starts, problems = random_starts(12, depth=3), random_problems(12)
+    stacked = [np.stack(layer) for layer in zip(*starts, strict=True)]
+    for number, problem in enumerate(problems):
+        each = [layer[number] for layer in project_each(problems, stacked)]
+        for one, other in zip(each, project(problem, starts[number]), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("product_scale", [1.0, 1e-3, 1e-8])
+def test_limits_of_a_batch_are_within_their_error_of_the_closed_form(product_scale: float) -> None:
+    random = np.random.default_rng(5)
+    problems = [MatrixCompletion(np.eye(2), random.standard_normal((2, 2))) for _ in range(40)]
+    starts = [gaussian_layers(layer_shapes(2, 2, 2), product_scale, seed=seed) for seed in range(40)]
+    limits = ensemble_limit(problems, starts)
+    assert np.max(limits.error) < 1e-6
+    for problem, (first, second), matrix, error in zip(problems, starts, limits.matrices, limits.error, strict=True):
+        exact = diagonal_limit_float64(first, second, np.diag(problem.targets))
+        assert np.linalg.norm(matrix - exact) <= error
+
+
+def test_a_stiff_flow_of_a_batch_has_its_limit_and_a_stuck_one_has_none() -> None:
+    # w_11 nearly 0 asks for a large w_22: the Taylor series of the first start takes 20,000 steps and more.
+    stiff = MatrixCompletion(np.array([[1, 1], [1, 0]]), np.array([[-0.006, -0.0024], [0.9, 0.0]]))
+    start = gaussian_layers(layer_shapes(2, 2, 3), 1e-4, seed=26)
+    assert not ensemble(stiff, [start], max_steps=4_000, residual_tolerance=1e-9).converged[0]
+    limits = ensemble_limit(stiff, [start, [np.zeros((2, 2))] * 3])
+    reference = flow_limit(stiff, start, engine=ScipyEngine("Radau"), relative_tolerance=1e-9)
+    assert np.linalg.norm(limits.matrices[0] - reference.matrix) <= limits.error[0] + reference.error
+    assert limits.error[0] < 1e-2 * np.linalg.norm(limits.matrices[0])
+    assert np.isinf(limits.error[1])

@@ -130,11 +130,15 @@ def test_the_jacobian_is_the_derivative_of_the_observed_entries() -> None:
     assert matrix @ np.concatenate([part.ravel() for part in direction]) == pytest.approx(measured, rel=1e-7)
 
 
-def test_dense_iterative_and_precise_paths_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_paths_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     problem, layers = example(3)
     dense = project(problem, layers)
     monkeypatch.setattr(projection, "_DENSE_ENTRIES", 0)
+    by_kernel = project(problem, layers)
+    monkeypatch.setattr(projection, "_KERNEL_ENTRIES", 0)
     iterative = project(problem, layers)
+    for first, second in zip(dense, by_kernel, strict=True):
+        assert second == pytest.approx(first, abs=1e-9)
     precise = [rounded(layer) for layer in project_precisely(problem, [balls(layer, 200) for layer in layers], 200)]
     for first, second, third in zip(dense, iterative, precise, strict=True):
         assert second == pytest.approx(first, abs=1e-9)
@@ -162,6 +166,9 @@ def test_paths_agree_on_rectangular_and_wide_layers(
     dense = project(problem, layers)
     precise = [rounded(layer) for layer in project_precisely(problem, [balls(layer, 200) for layer in layers], 200)]
     monkeypatch.setattr(projection, "_DENSE_ENTRIES", 0)
+    for other, by_kernel in zip(dense, project(problem, layers), strict=True):
+        np.testing.assert_allclose(by_kernel, other, atol=1e-9)
+    monkeypatch.setattr(projection, "_KERNEL_ENTRIES", 0)
     iterative = project(problem, layers)
     for old, first, second, third in zip(layers, dense, iterative, precise, strict=True):
         assert first.shape == old.shape
@@ -172,13 +179,14 @@ def test_paths_agree_on_rectangular_and_wide_layers(
         np.testing.assert_allclose(third, first, atol=1e-12)
 
 
-def test_an_entry_that_cannot_move_is_left_alone_by_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_that_cannot_move_is_left_alone_by_all_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     # Row 1 of W_2 and column 1 of W_1 are zero, so that entry (1, 1) has no gradient: least squares for the rest.
     problem = MatrixCompletion(np.eye(2), np.diag([1.0, 3.0]))
     layers = [np.array([[0.5, 0.0], [0.2, 0.0]]), np.array([[0.7, 0.1], [0.0, 0.0]])]
     alone = MatrixCompletion(np.diag([1, 0]), problem.targets)
-    for entries in (10**6, 0):
-        monkeypatch.setattr(projection, "_DENSE_ENTRIES", entries)
+    for dense, kernel in ((10**6, 0), (0, 10**6), (0, 0)):
+        monkeypatch.setattr(projection, "_DENSE_ENTRIES", dense)
+        monkeypatch.setattr(projection, "_KERNEL_ENTRIES", kernel)
         for found, expected, start in zip(project(problem, layers), project(alone, layers), layers, strict=True):
             np.testing.assert_allclose(found, expected, atol=1e-13)
             assert np.linalg.norm(found - start) > 0.1
@@ -194,3 +202,12 @@ def test_a_limit_knows_its_digits() -> None:
         assert distance <= found.error
         assert found.digits <= -math.log10(found.error / np.linalg.norm(best))
     assert flow_limit(problem, layers, max_steps=3).digits == 0
+
+
+def test_a_kernel_without_cholesky_factors_is_left_to_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, layers = example(3)
+    dense = project(problem, layers)
+    monkeypatch.setattr(projection, "_DENSE_ENTRIES", 0)
+    monkeypatch.setattr(projection, "_KERNEL_RIDGE", -1.0)
+    for first, second in zip(dense, project(problem, layers), strict=True):
+        assert second == pytest.approx(first, abs=1e-9)

@@ -10,12 +10,14 @@ from verification.catalogue import (
     block_limit,
     block_monotonicity,
     block_trajectory,
+    cold_starts,
     connectivity,
     coupling,
     depth_two,
     dynamics,
     first_column,
     nuclear_norm,
+    plasticity,
     residual_margin,
 )
 from verification.errors import unknown_statement
@@ -37,6 +39,8 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         first_column,
         depth_two,
         nuclear_norm,
+        plasticity,
+        cold_starts,
     )
     for build in module.STATEMENTS
 }

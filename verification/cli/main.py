@@ -28,6 +28,7 @@ _COMMANDS = {
     "trajectory": ("trajectory", "trajectory", "One gradient flow over what is predicted of it."),
     "curves": ("curves", "curves", "Singular values of the limit against the scale."),
     "coupling": ("coupling", "coupling", "Which observed entries of a problem interact."),
+    "experiment": ("experiment", "experiments", "Run an experiment of the papers, or look at its store."),
 }
 
 

@@ -1,0 +1,84 @@
+"""Warm and cold starts of a 2 x 2 completion as flows, float64.
+
+Notation
+    Pre-training observes the diagonal at w*, from the block family with two blocks of size 1. A warm start goes on from
+    there when w_12 is observed too; a cold start begins anew, from the family's layers, with the same three entries.
+Source
+    Setting of Shin & Yun 2026, arXiv:2603.04703, Section 4 (reconstructed).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from numerics.block_diagonal import BlockFamily, initial_layers, problem
+from numerics.errors import ArgumentError
+from numerics.factorization import MatrixCompletion
+from numerics.gradient_flow import FlowLimit, GradientFlow, StopReason, flow_limit, integrate, project
+
+_EXTENDED = np.array([[True, True], [False, True]])
+_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Where pre-training ends: W(oo) with its error estimate, and layers at zero loss from which to go on."""
+
+    limit: FlowLimit
+    layers: list[np.ndarray]
+
+
+def pretrained(family: BlockFamily) -> Pretrained:
+    """Pre-training on the diagonal, followed to its limit. Heuristic. Raises ArgumentError unless n = 2 and s = 1."""
+    if (family.blocks, family.block_size) != (2, 1):
+        raise ArgumentError("family", str(family), "one of two blocks of size 1")
+    found = flow_limit(problem(family), initial_layers(family))
+    return Pretrained(found, project(problem(family), found.flow.final_layers))
+
+
+def extended_problem(family: BlockFamily, entry: float | None = None) -> MatrixCompletion:
+    """The diagonal at w*, and w_12 at `entry`, which is w* unless given."""
+    value = float(family.value)
+    return MatrixCompletion(_EXTENDED, np.array([[value, value if entry is None else entry], [0.0, value]]))
+
+
+def warm_limit(family: BlockFamily, start: Pretrained) -> FlowLimit:
+    """W(oo) after w_12 is observed too, from where pre-training ended; its error includes that of the start."""
+    return _beside(flow_limit(extended_problem(family), start.layers), start.limit)
+
+
+def cold_limit(family: BlockFamily) -> FlowLimit:
+    """W(oo) with the same three entries, from the family's own layers."""
+    return flow_limit(extended_problem(family), initial_layers(family))
+
+
+def warm_flow(family: BlockFamily, start: Pretrained, entry: float | None = None) -> GradientFlow:
+    """The trajectory of a warm start, at the finest tolerance."""
+    return integrate(extended_problem(family, entry), start.layers, relative_tolerance=_TOLERANCE)
+
+
+def residual_integrals(flow: GradientFlow) -> tuple[np.ndarray, np.ndarray]:
+    """The integral of |R|_F from 0 to each time of a trajectory, and its error estimate.
+
+    A monotone cubic through the accepted steps; the error is its largest distance so far from the
+    trapezoidal rule. Heuristic.
+    """
+    residuals = np.where(flow.problem.mask, flow.products - flow.problem.targets, 0.0)
+    norms = np.linalg.norm(residuals, axis=(1, 2))
+    if len(flow.times) < 2:
+        return np.zeros(1), np.zeros(1)
+    cubic = PchipInterpolator(flow.times, norms).antiderivative()
+    smooth = cubic(flow.times) - cubic(flow.times[0])
+    straight = np.concatenate([[0.0], np.cumsum(np.diff(flow.times) * (norms[1:] + norms[:-1]) / 2)])
+    return smooth, np.maximum.accumulate(np.abs(smooth - straight))
+
+
+def worst_reason(flows: Sequence[GradientFlow]) -> StopReason:
+    """Why the first of these flows that did not converge stopped; CONVERGED when all did."""
+    return next((flow.reason for flow in flows if not flow.converged), StopReason.CONVERGED)
+
+
+def _beside(limit: FlowLimit, start: FlowLimit) -> FlowLimit:
+    return FlowLimit(limit.matrix, limit.error + 10 * start.error, limit.flow)

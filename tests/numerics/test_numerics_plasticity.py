@@ -1,0 +1,66 @@
+"""Warm and cold starts as flows: catches a stage that goes on from the wrong layers, and an integral that is off."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from numerics import ArgumentError, BlockFamily, integrate
+from numerics.factorization import MatrixCompletion
+from numerics.plasticity import cold_limit, extended_problem, pretrained, residual_integrals, warm_flow, warm_limit
+
+
+def member(depth: int, alpha: str, m: str) -> BlockFamily:
+    return BlockFamily(depth, 2, 1, 1, Fraction(alpha), m)
+
+
+@pytest.mark.parametrize("alpha", ["0.3", "0.01"])
+def test_the_warm_start_of_the_published_example_for_every_scale(alpha: str) -> None:
+    """m = 2: 1.8 and 0.2 after pre-training; 1.86368, 0.157837 and w_21 = 0.70584 after w_12."""
+    family = member(2, alpha, "2")
+    start = pretrained(family)
+    found = warm_limit(family, start)
+    assert start.limit.singular_values == pytest.approx([1.8, 0.2], abs=1e-9)
+    assert found.singular_values == pytest.approx([1.86368, 0.157837], abs=5e-6)
+    assert found.matrix[1, 0] == pytest.approx(0.70584, abs=5e-6)
+    assert warm_limit(member(2, alpha, "inf"), pretrained(member(2, alpha, "inf"))).matrix[1, 0] == pytest.approx(
+        -0.0347, abs=5e-5
+    )
+
+
+def test_the_cold_start_of_the_published_example() -> None:
+    assert cold_limit(member(2, "0.01", "2")).singular_values[1] == pytest.approx(0.001897, abs=5e-7)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_warm_start_goes_on_from_zero_loss_on_the_diagonal(depth: int) -> None:
+    family = member(depth, "0.2", "3")
+    start = pretrained(family)
+    flow = warm_flow(family, start)
+    assert np.diag(flow.products[0]) == pytest.approx([1, 1], abs=1e-12)
+    assert flow.products[0] == pytest.approx(start.limit.matrix, abs=1e-9)
+    observed = extended_problem(family).mask
+    assert flow.converged
+    assert flow.products[-1][observed] == pytest.approx(np.ones(3), abs=1e-7)
+
+
+def test_a_deep_warm_start_from_a_decoupled_state_keeps_its_rank() -> None:
+    """m = oo is decoupled at every depth: what depth repairs is a small second singular value, not a large one."""
+    family = member(3, "0.01", "inf")
+    assert warm_limit(family, pretrained(family)).singular_values[1] > 0.6
+
+
+def test_the_integral_of_a_residual_that_is_known() -> None:
+    """One entry, L = 2, a balanced start w: w' = 2 w (1 - w), |R| = 1 - w; its integral is log(1/w)/2."""
+    start = np.array([[0.3]])
+    problem = MatrixCompletion(np.array([[True]]), np.array([[1.0]]))
+    flow = integrate(problem, [start, start], relative_tolerance=1e-12, residual_tolerance=1e-10)
+    integrals, errors = residual_integrals(flow)
+    exact = 0.5 * np.log(flow.products[:, 0, 0] / 0.09)
+    assert np.all(np.abs(integrals - exact) <= errors + 1e-12)
+    assert errors[-1] < 0.01 * exact[-1]
+
+
+def test_pretraining_is_that_of_a_two_by_two_matrix() -> None:
+    with pytest.raises(ArgumentError, match="one of two blocks of size 1"):
+        pretrained(BlockFamily(2, 3, 1, 1, "0.1", 2))

@@ -1,0 +1,145 @@
+"""Figures of experiments: catches a curve that is not the data, a depth told apart by colour alone, a picture that
+hides what did not converge, and an experiment without a figure."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from numerics.errors import ArgumentError
+from numerics.experiments import EXPERIMENTS
+from verification.experiment_figures import figure
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "connectivity-rank": {"trials": 4, "depths": [2, 3], "scales": [1.0, 1e-2]},
+    "pattern-census": {"size": 2, "trials": 2, "depths": [2, 3], "scales": [1.0, 1e-2]},
+    "plasticity": {
+        "size": 8,
+        "rank": 1,
+        "before": 24,
+        "after": 36,
+        "depths": [2, 3],
+        "scales": [1.0, 1e-1],
+        "seeds": [0, 1],
+    },
+    "depth-scale": {"depths": [2, 3], "scales": [1.0, 1e-2], "ms": ["2", "inf"], "trials": 4},
+}
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    return {key: setting.default for key, setting in EXPERIMENTS[name].settings.items()} | CHANGES[name]
+
+
+@pytest.fixture(scope="module")
+def datasets() -> dict[str, xr.Dataset]:
+    found = {}
+    for name, experiment in EXPERIMENTS.items():
+        points = experiment.points(settings_of(name))
+        found[name] = experiment.dataset(settings_of(name), points, [experiment.measure(point) for point in points])
+    return found
+
+
+def lines_with_data(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.get_lines() if np.size(line.get_xdata()) > 1]
+
+
+def all_text(drawn: Figure) -> str:
+    legend = " ".join(text.get_text() for text in drawn.legends[0].get_texts())
+    return f"{drawn.get_suptitle()} {legend}"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_has_a_figure_with_labelled_axes_and_a_legend(
+    name: str, datasets: dict[str, xr.Dataset]
+) -> None:
+    before = dict(mpl.rcParams)
+    drawn = figure(name, datasets[name])
+    assert dict(mpl.rcParams) == before
+    assert "product scale" in drawn.axes[-1].get_xlabel()
+    assert drawn.axes[0].get_ylabel()
+    assert all(axes.get_xscale() == "log" for axes in drawn.axes)
+    assert {"$L = 2$", "$L = 3$"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
+    assert "arXiv:2603.04703" in drawn.get_suptitle()
+    assert "not converge" not in drawn.get_suptitle()
+    drawn.canvas.draw()  # text with a mistake in its mathematics fails here
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_depths_differ_in_colour_dash_and_marker(name: str, datasets: dict[str, xr.Dataset]) -> None:
+    handles = figure(name, datasets[name]).legends[0].get_lines()[:2]
+    for read in (Line2D.get_color, Line2D.get_linestyle, Line2D.get_marker):
+        assert len({read(handle) for handle in handles}) == 2
+
+
+def test_the_connectivity_figure_draws_means_and_the_closed_form(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["connectivity-rank"]
+    drawn = figure("connectivity-rank", found)
+    assert ["disconnected" in axes.get_title() for axes in drawn.axes] == [True, False]
+    for axes, mask in zip(drawn.axes, ("disconnected", "connected"), strict=True):
+        curves = [np.asarray(line.get_ydata()) for line in lines_with_data(axes)]
+        for depth in (2, 3):
+            expected = found["mean_effective_rank"].sel(mask=mask, depth=depth).values
+            assert any(curve.shape == expected.shape and np.array_equal(curve, expected) for curve in curves)
+    closed = found["closed_form_mean"].values
+    assert np.array_equal(np.asarray(lines_with_data(drawn.axes[0])[-1].get_ydata()), closed)
+    assert "4 trials" in drawn.get_suptitle()
+    assert "independent" in drawn.get_suptitle()
+
+
+def test_the_census_says_how_many_masks_and_orbits(datasets: dict[str, xr.Dataset]) -> None:
+    titles = [axes.get_title() for axes in figure("pattern-census", datasets["pattern-census"]).axes]
+    # Two disconnected 2 x 2 masks: the diagonal and the other one, which is the diagonal with its rows exchanged.
+    assert titles == ["connected: 13 masks (orbits: 4)", "disconnected: 2 masks (orbits: 1)"]
+
+
+def test_the_plasticity_figure_has_a_column_per_stage_and_a_row_per_quantity(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["plasticity"]
+    drawn = figure("plasticity", found)
+    assert len(drawn.axes) == 6
+    for number, name in enumerate(("effective_rank", "reconstruction_error")):
+        for column, stage in enumerate(found["stage"].values):
+            expected = found[name].sel(stage=stage).mean("seed").values
+            curves = [np.asarray(line.get_ydata()) for line in lines_with_data(drawn.axes[3 * number + column])]
+            for row in expected:
+                assert any(curve.shape == row.shape and np.allclose(curve, row) for curve in curves)
+    assert "36 entries" in drawn.axes[1].get_title()
+
+
+def test_the_depth_figure_draws_the_theorem_as_lines_and_flows_as_markers(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["depth-scale"]
+    drawn = figure("depth-scale", found)
+    assert len(drawn.axes) == 3
+    theory, flow = lines_with_data(drawn.axes[0])[:2]
+    assert (theory.get_marker(), flow.get_linestyle()) == ("None", "None")
+    # The curve runs through the theory at the smallest and the largest scale.
+    at_scales = found["theory_ratio"].sel(m=2, depth=2).values
+    np.testing.assert_allclose(np.asarray(theory.get_ydata())[[-1, 0]], at_scales, rtol=1e-9)
+    assert np.array_equal(np.asarray(flow.get_ydata()), found["family_ratio"].sel(m=2, depth=2).values)
+    assert r"\infty" in drawn.axes[1].get_title()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_sweep_that_is_not_finished_is_drawn_and_says_so(name: str) -> None:
+    experiment, settings = EXPERIMENTS[name], settings_of(name)
+    points = experiment.points(settings)
+    half = [experiment.measure(point) if number % 2 else None for number, point in enumerate(points)]
+    for results in (half, [None] * len(points)):
+        drawn = figure(name, experiment.dataset(settings, points, results))
+        assert "not computed" in drawn.get_suptitle()
+        drawn.canvas.draw()
+
+
+def test_flows_that_did_not_converge_are_named(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["connectivity-rank"].copy(deep=True)
+    found["unconverged"][0, 0, 0] = 3
+    assert "3 flows did not converge" in figure("connectivity-rank", found).get_suptitle()
+
+
+def test_an_experiment_without_a_figure_is_refused(datasets: dict[str, xr.Dataset]) -> None:
+    with pytest.raises(ArgumentError, match="experiment: figure-9"):
+        figure("figure-9", datasets["depth-scale"])
