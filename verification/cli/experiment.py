@@ -79,7 +79,7 @@ def status(store: str) -> None:
         if aside:
             click.echo(f"kept aside: {aside} points of other settings or an older version")
         for runner in runners(opened):
-            click.echo(f"at work: process {runner.process} on {runner.host}")
+            click.echo(f"at work: {runner}")
         for line in failure_lines(opened):
             click.echo(line)
 
