@@ -340,6 +340,15 @@ def test_a_scheduler_that_does_not_answer_is_one_line_and_keeps_the_store(
     assert len(finished(Path("toy.sqlite"))) == 4
 
 
+@pytest.mark.parametrize("address", ["", "nonsense", "tcp://host:port", "carrier-pigeon://x", "inproc://x"])
+def test_a_scheduler_that_cannot_be_is_one_line_up_to_the_end_of_the_process(
+    address: str, begun: list[Process]
+) -> None:
+    complaint = ended(started(begun, "toy", "--scheduler", address), 2)
+    assert complaint.startswith(f"rankproof: --scheduler: {address}")
+    assert complaint.count("\n") == 1
+
+
 def test_parquet_without_its_extra_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
