@@ -306,6 +306,9 @@ BAD = [
         "STORE: other.sqlite is not a store of an experiment of this rankproof",
     ),
     (["export", "none.sqlite", "--out", "a.nc"], "STORE: none.sqlite is not an existing file"),
+    (["export", "store.nc", "--out", "./store.nc"], "--out: store.nc is not a file of its own; it is the store"),
+    (["toy", "--store", "toy.nc"], "--out: toy.nc is not a file of its own; it is the store"),
+    (["toy", "--store", "../{folder}/toy.png"], "--out: toy.png is not a file of its own; it is the store"),
 ]
 
 
@@ -317,8 +320,9 @@ def test_bad_input_is_one_line_and_changes_nothing(
     other = toy_experiments.toy("toy-other")
     with Store(Path("other.sqlite"), create=True) as opened, joined(opened, other, toy_experiments.defaults()):
         pass
+    Path("store.nc").write_bytes(Path("other.sqlite").read_bytes())
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert run("experiment", *arguments) == 2
+    assert run("experiment", *(argument.format(folder=tmp_path.name) for argument in arguments)) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("rankproof: ")
