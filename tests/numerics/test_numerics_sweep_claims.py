@@ -137,6 +137,15 @@ def test_a_newer_version_measures_anew_and_an_older_one_is_refused(tmp_path: Pat
         assert description(opened).version == 2
 
 
+def test_another_precision_measures_anew(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.sqlite", create=True) as opened:
+        with joined(opened, toy(), defaults()) as one:
+            keep(one, one.exchange((), 10))
+        with joined(opened, replace(toy(), precision="50 digits"), defaults()) as one:
+            assert len(one.exchange((), 20)) == 10
+        assert kept_aside(opened) == 10
+
+
 def test_other_settings_are_refused_while_another_runner_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     with Store(path, create=True) as first, Store(path) as second:
