@@ -44,6 +44,12 @@ def require_format(path: Path) -> None:
         raise MissingExtra("out", path, "possible here; run: pip install 'rankproof[parquet]'")
 
 
+def require_apart(path: Path, store: Path) -> None:
+    """Raise ArgumentError when a file that is to be written is the store itself."""
+    if path.resolve() == store.resolve():
+        raise ArgumentError("out", path, "a file of its own; it is the store")
+
+
 def save_dataset(dataset: xr.Dataset, path: Path) -> None:
     """Write netCDF, or a long table with one row per combination of the coordinates; the file appears whole.
 

@@ -35,7 +35,11 @@ def require_directory(argument: str, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(argument, path, f"a directory that can be made ({error.strerror})") from None
-    require_writable(argument, path / "index.html")
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ArgumentError(argument, path, f"writable ({error.strerror})") from None
 
 
 @contextmanager

@@ -33,6 +33,7 @@ def attributes(experiment: Experiment, settings: Settings) -> dict[str, Any]:
         "title": experiment.title,
         "experiment": experiment.name,
         "version": experiment.version,
+        "precision": experiment.precision,
         "source": experiment.source,
         "differs": "\n".join(experiment.differs),
         "settings": json.dumps(dict(settings), sort_keys=True),

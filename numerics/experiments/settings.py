@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from numerics.errors import ArgumentError
@@ -37,7 +38,7 @@ def scales(name: str, default: list[float], meaning: str) -> tuple[str, Setting]
 
     def scale(part: str) -> float:
         value = positive(name, part)
-        if not 1e-300 <= value <= 1e3:
+        if not Fraction("1e-300") <= value <= 1000:
             raise ArgumentError(name, part, "within 1e-300 and 1000")
         return float(value)
 
@@ -45,7 +46,7 @@ def scales(name: str, default: list[float], meaning: str) -> tuple[str, Setting]
 
 
 def ratios(name: str, default: list[str], meaning: str) -> tuple[str, Setting]:
-    """Different decimals or fractions of at least 1, or inf, separated by commas; kept as exact text."""
+    """Decimals or fractions of at least 1, or inf, that differ as floats, separated by commas; kept as exact text."""
 
     def ratio(part: str) -> str:
         value = exact(name, part, infinity=True)
@@ -53,7 +54,10 @@ def ratios(name: str, default: list[str], meaning: str) -> tuple[str, Setting]:
             raise ArgumentError(name, part, "within 1 and 1e12, or inf")
         return shown(value)
 
-    return name, Setting(default, meaning, lambda text: _listed(name, text, ratio))
+    def as_float(found: str) -> float:
+        return float(exact(name, found, infinity=True))
+
+    return name, Setting(default, meaning, lambda text: _listed(name, text, ratio, as_float))
 
 
 def decades(last: int) -> list[float]:
@@ -74,7 +78,7 @@ def yes_or_no(name: str, default: str, meaning: str) -> tuple[str, Setting]:
 
 def seed() -> tuple[str, Setting]:
     """The seed of all random numbers of an experiment; every trial's own comes from it and from the trial's number."""
-    return count("seed", 0, "seed of truths and initial layers", minimum=0, most=2**63 - 1)
+    return count("seed", 0, "seed of truths and initial layers", minimum=0, most=2**32 - 1)
 
 
 def _at_most(name: str, value: int, most: int) -> int:
@@ -83,11 +87,14 @@ def _at_most(name: str, value: int, most: int) -> int:
     return value
 
 
-def _listed(name: str, text: str, read: Callable[[str], _Value]) -> list[_Value]:
+def _listed(
+    name: str, text: str, read: Callable[[str], _Value], label: Callable[[_Value], Any] = lambda value: value
+) -> list[_Value]:
+    """The parts of a list, whose labels differ."""
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
         raise ArgumentError(name, text, "a list separated by commas")
-    values: list[Any] = [read(part) for part in parts]
-    if len(set(values)) != len(values):
+    values = [read(part) for part in parts]
+    if len(set(map(label, values))) != len(values):
         raise ArgumentError(name, text, "a list without repetitions")
     return values

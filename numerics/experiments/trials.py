@@ -12,7 +12,11 @@ _COVERAGE = 95.0
 
 
 def seed_of(*numbers: int) -> int:
-    """A seed made from several numbers; different numbers, or the same in another order, give independent streams."""
+    """A seed made from several numbers below 2^32.
+
+    As many other numbers, or the same in another order, give an independent stream. A larger number counts as two, and
+    zeros at the end as nothing: [2^32 + 5, 0] is [5, 1], and [5, 0] is [5].
+    """
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 

@@ -1,11 +1,13 @@
 """Who measures what: runners claim points before they measure them, so that several may share one store.
 
 A runner that was killed leaves claims behind. They are taken back as soon as its process is seen to be gone; for a
-process of another machine, when it has not been heard of for `EXPIRY_SECONDS`. Should a runner that was held up for so
-long come back, its late results are dropped: whoever took the claim measures the same numbers.
+process of another machine, or of a container with process numbers of its own, when it has not been heard of for
+`EXPIRY_SECONDS`. Should a runner that was held up for so long come back, a late result is kept unless there is one
+already: whoever took the claim measures the same number. Even runners that wrongly take each other for dead finish so.
 """
 
 import json
+import os
 import platform
 import sqlite3
 import time
@@ -13,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -27,6 +30,9 @@ HEARTBEAT_SECONDS = 15.0
 #: A runner on another machine counts as dead when it has not been heard of for so long.
 EXPIRY_SECONDS = 120.0
 
+#: Between the name of a machine and what else tells where a process number means something.
+_WITHIN = " / "
+
 
 @dataclass(frozen=True)
 class Point:
@@ -38,7 +44,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Runner:
-    """A process at work on a store; born: when it started, which tells it from a later one with the same number."""
+    """A process at work on a store.
+
+    host: where `process` is a number, see `this_host`; born: when it started, which tells it from a later one with the
+    same number.
+    """
 
     id: str
     host: str
@@ -48,13 +58,16 @@ class Runner:
 
     def alive(self) -> bool:
         """Whether the process still runs; if it runs on another machine, whether it was heard of lately."""
-        if self.host != platform.node():
+        if self.host != this_host():
             return time.time() - self.seen < EXPIRY_SECONDS
         try:
             found = psutil.Process(self.process)
             return bool(found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - self.born) < 1)
         except psutil.NoSuchProcess:
             return False
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host.partition(_WITHIN)[0]}"
 
 
 class Claims:
@@ -63,7 +76,7 @@ class Claims:
     def __init__(self, store: Store) -> None:
         self.store = store
         process = psutil.Process()
-        self.runner = Runner(uuid.uuid4().hex, platform.node(), process.pid, process.create_time(), time.time())
+        self.runner = Runner(uuid.uuid4().hex, this_host(), process.pid, process.create_time(), time.time())
 
     def beat(self) -> None:
         """Say that this runner is alive, and take back the claims of those that are not."""
@@ -74,13 +87,15 @@ class Claims:
     def exchange(self, outcomes: Sequence[tuple[Point, Outcome]], wanted: int) -> list[Point]:
         """Keep what was measured and claim up to `wanted` further points, in one transaction.
 
-        Also says that this runner is alive. Claims of dead runners are taken back when nothing else is left.
+        A result is kept also when another runner has taken the claim meanwhile, an error is not. Also says that this
+        runner is alive. Claims of dead runners are taken back when nothing else is left.
         """
         with self.store.transaction() as connection:
             self._be_seen(connection)
             connection.executemany(
                 """UPDATE points SET state = CASE WHEN ?1 IS NULL THEN 'failed' ELSE 'done' END,
-                result = ?1, error = ?2, seconds = ?3, owner = NULL WHERE address = ?4 AND owner = ?5""",
+                result = ?1, error = ?2, seconds = ?3, owner = NULL
+                WHERE address = ?4 AND (owner = ?5 OR (?1 IS NOT NULL AND state != 'done'))""",
                 [(one.result, one.error, one.seconds, point.address, self.runner.id) for point, one in outcomes],
             )
             claimed = self._claim(connection, wanted)
@@ -108,6 +123,19 @@ class Claims:
             (self.runner.id, wanted),
         )
         return [Point(address, json.loads(parameters)) for _, address, parameters in sorted(found)]
+
+
+def this_host() -> str:
+    """The machine's name and, where the system tells them, its identity and which process numbers are seen here.
+
+    Machines may have one name, and containers may share that of their machine without seeing each other's processes.
+    """
+    details = []
+    with suppress(OSError):
+        details.append(Path("/etc/machine-id").read_text().strip())
+    with suppress(OSError):
+        details.append(os.readlink("/proc/self/ns/pid"))
+    return _WITHIN.join([platform.node(), *details])
 
 
 def runners(store: Store) -> list[Runner]:
@@ -166,9 +194,7 @@ def _arrange(store: Store, connection: sqlite3.Connection, wanted: Description, 
         if found == wanted:
             return
         if others := runners(store):
-            raise store.unusable(
-                f"free for {_difference(found, wanted)}: process {others[0].process} on {others[0].host} is at work"
-            )
+            raise store.unusable(f"free for {_difference(found, wanted)}: {others[0]} is at work")
     connection.execute(
         "INSERT OR REPLACE INTO experiment VALUES (1, ?, ?, ?)",
         (wanted.name, wanted.version, json.dumps(wanted.settings, sort_keys=True)),

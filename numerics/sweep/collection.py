@@ -32,6 +32,7 @@ def collected(store: Store, experiment: Experiment) -> xr.Dataset:
         title=experiment.title,
         source=experiment.source,
         version=experiment.version,
+        precision=experiment.precision,
         settings=json.dumps(held.settings, sort_keys=True),
         differs="\n".join(experiment.differs),
         points=len(points),

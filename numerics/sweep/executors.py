@@ -66,9 +66,12 @@ def dask_cluster(address: str) -> Iterator[Workers]:
     """
     try:
         import distributed
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise MissingExtra("scheduler", address, "usable: run: pip install 'rankproof[cluster]'") from None
     try:
+        # A client that cannot make sense of its address is never closed: it complains when the process ends.
+        get_address_host_port(address)
         client = distributed.Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError):
         raise ArgumentError(

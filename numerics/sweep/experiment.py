@@ -3,8 +3,8 @@
 Definitions
     setting: a choice of the user's for the whole experiment (trials, depths, scales); point: the parameters of one
     measurement, plain JSON; result: what was measured there, plain JSON too.
-A point's address is a digest of the experiment's name and version, of its parameters and of nothing else, so that no
-result depends on the process, the order or the machine. Random numbers are seeded from the parameters.
+A point's address is a digest of the experiment's name, version and precision, of its parameters and of nothing else, so
+that no result depends on the process, the order or the machine. Random numbers are seeded from the parameters.
 """
 
 import hashlib
@@ -38,6 +38,7 @@ class Experiment:
 
     source: the reference with its figure; differs: what differs from the paper's setting, or is not known of it;
     version: raised whenever `measure` comes to mean something else, so that stored results are computed anew;
+    precision: the number system that it computes in, likewise;
     points(settings): the parameters of every point, in the order of the exported file; measure(parameters): one point,
     importable, deterministic; dataset(settings, points, results): all of it with labelled coordinates, a result None
     where it is missing or failed.
@@ -52,8 +53,9 @@ class Experiment:
     points: Callable[[Settings], Sequence[Parameters]]
     measure: Callable[[Parameters], Result]
     dataset: Callable[[Settings, Sequence[Parameters], Sequence[Result | None]], xr.Dataset]
+    precision: str = "float64"
 
     def address(self, parameters: Parameters) -> str:
         """Where a point's result is kept: a digest of what it depends on (64 hexadecimal digits)."""
-        content = json.dumps([self.name, self.version, parameters], sort_keys=True, allow_nan=False)
+        content = json.dumps([self.name, self.version, self.precision, parameters], sort_keys=True, allow_nan=False)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -116,6 +116,8 @@ def test_results_are_plain_json_and_the_data_set_says_what_it_is(found: xr.Datas
         ("tied", "maybe"),
         ("seed", "-1"),
         ("seed", ""),
+        # Beyond, random streams of different seeds would meet.
+        ("seed", str(2**32)),
     ],
 )
 def test_a_bad_setting_names_itself(name: str, text: str) -> None:
@@ -128,6 +130,8 @@ def test_settings_are_read_from_text() -> None:
     assert read["trials"](" 12 ") == 12
     assert read["depths"]("3, 2") == [3, 2]
     assert read["scales"]("1, 1e-3,2/4") == [1.0, 0.001, 0.5]
+    assert read["scales"]("1e-300,1000") == [1e-300, 1000.0]
+    assert read["seed"](str(2**32 - 1)) == 2**32 - 1
     assert (read["tied"]("yes"), read["tied"]("no ")) == ("yes", "no")
 
 

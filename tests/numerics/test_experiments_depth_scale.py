@@ -82,7 +82,7 @@ def test_the_data_set_can_be_stored(found: xr.Dataset, tmp_path: Path) -> None:
     assert all(found[name].attrs["long_name"] for name in [*found.data_vars, *found.coords])
 
 
-@pytest.mark.parametrize("text", ["0.5", "2,2.0", "many", "nan", "1e13", "-inf", ""])
+@pytest.mark.parametrize("text", ["0.5", "2,2.0", "4/3,1.3333333333333333", "many", "nan", "1e13", "-inf", ""])
 def test_ratios_outside_the_family_are_refused(text: str) -> None:
     with pytest.raises(ArgumentError, match="ms"):
         EXPERIMENT.settings["ms"].read(text)

@@ -1,8 +1,11 @@
 """Claims: catches a point given to two runners, a lost one, and claims of the dead that are never taken back."""
 
+import os
+import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,31 @@ def test_another_machine_is_dead_when_it_is_silent(tmp_path: Path) -> None:
         assert (found.done, found.failed) == (4, 0)
 
 
+def test_a_late_result_is_kept_unless_there_is_one(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.sqlite", create=True) as opened, joined(opened, toy(), defaults(trials=2)) as one:
+        first, second = one.exchange((), 2)
+        with joined(opened, toy(), defaults(trials=2)) as other, opened.transaction() as connection:
+            connection.execute("UPDATE points SET owner = ?", (other.runner.id,))
+        # Runners that take each other for dead would otherwise measure the last points for ever.
+        keep(one, [first, second])
+        assert counts(opened).done == 2
+        keep(other, [first], Outcome('{"value": 3.0, "first": 4.0}', None, 0.5))
+        keep(other, [second], FAILED)
+        assert {result for (result,) in opened.rows("SELECT result FROM points")} == {DONE.result}
+
+
+def test_processes_of_another_container_are_judged_by_their_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path / "a.sqlite", create=True) as opened, joined(opened, toy(), defaults()) as one:
+        unseen = replace(one.runner, process=2**30)
+        assert not unseen.alive()
+        monkeypatch.setattr(os, "readlink", lambda path: "pid:[1]")
+        assert unseen.alive()
+        assert not replace(unseen, seen=time.time() - 2 * claims.EXPIRY_SECONDS).alive()
+        assert str(unseen) == f"process {2**30} on {platform.node()}"
+
+
 def test_more_points_of_the_same_experiment_reuse_what_is_done(tmp_path: Path) -> None:
     with Store(tmp_path / "a.sqlite", create=True) as opened:
         with joined(opened, toy(), defaults(trials=4)) as one:
@@ -107,6 +135,15 @@ def test_a_newer_version_measures_anew_and_an_older_one_is_refused(tmp_path: Pat
         with pytest.raises(ArgumentError, match="it holds toy"), joined(opened, toy("other", 9), defaults()):
             pass
         assert description(opened).version == 2
+
+
+def test_another_precision_measures_anew(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.sqlite", create=True) as opened:
+        with joined(opened, toy(), defaults()) as one:
+            keep(one, one.exchange((), 10))
+        with joined(opened, replace(toy(), precision="50 digits"), defaults()) as one:
+            assert len(one.exchange((), 20)) == 10
+        assert kept_aside(opened) == 10
 
 
 def test_other_settings_are_refused_while_another_runner_is_at_work(tmp_path: Path) -> None:

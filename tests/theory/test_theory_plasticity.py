@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 from theory import plasticity as theory
-from theory.derivation import Derivation
+from theory.derivation import Derivation, Kind
 from theory.symbols import alpha, depth, m, value
 
 DERIVATIONS = {
@@ -38,6 +38,13 @@ def test_every_step_holds(name: str) -> None:
 @pytest.mark.parametrize("name", FALSE)
 def test_a_false_formula_leaves_a_step_open(name: str) -> None:
     assert not FALSE[name]().holds
+
+
+def test_no_identity_of_the_closed_flow_holds_whatever_is_claimed() -> None:
+    assert not theory.pretrained_cosine.has(alpha)
+    relations = [step.relation for step in theory.closed_derivation().steps if step.kind is Kind.IDENTITY]
+    assert relations
+    assert all(relation.free_symbols for relation in relations if relation is not None)
 
 
 @pytest.mark.parametrize("spread", [sp.Rational(3, 2), 2, 20])

@@ -306,6 +306,9 @@ BAD = [
         "STORE: other.sqlite is not a store of an experiment of this rankproof",
     ),
     (["export", "none.sqlite", "--out", "a.nc"], "STORE: none.sqlite is not an existing file"),
+    (["export", "store.nc", "--out", "./store.nc"], "--out: store.nc is not a file of its own; it is the store"),
+    (["toy", "--store", "toy.nc"], "--out: toy.nc is not a file of its own; it is the store"),
+    (["toy", "--store", "../{folder}/toy.png"], "--out: toy.png is not a file of its own; it is the store"),
 ]
 
 
@@ -317,8 +320,9 @@ def test_bad_input_is_one_line_and_changes_nothing(
     other = toy_experiments.toy("toy-other")
     with Store(Path("other.sqlite"), create=True) as opened, joined(opened, other, toy_experiments.defaults()):
         pass
+    Path("store.nc").write_bytes(Path("other.sqlite").read_bytes())
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert run("experiment", *arguments) == 2
+    assert run("experiment", *(argument.format(folder=tmp_path.name) for argument in arguments)) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("rankproof: ")
@@ -338,6 +342,15 @@ def test_a_scheduler_that_does_not_answer_is_one_line_and_keeps_the_store(
     )
     assert capfd.readouterr().err == complaint
     assert len(finished(Path("toy.sqlite"))) == 4
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "tcp://host:port", "carrier-pigeon://x", "inproc://x"])
+def test_a_scheduler_that_cannot_be_is_one_line_up_to_the_end_of_the_process(
+    address: str, begun: list[Process]
+) -> None:
+    complaint = ended(started(begun, "toy", "--scheduler", address), 2)
+    assert complaint.startswith(f"rankproof: --scheduler: {address}")
+    assert complaint.count("\n") == 1
 
 
 def test_parquet_without_its_extra_says_what_to_install(

@@ -85,6 +85,9 @@ def test_require_directory_makes_it_or_says_why_not(tmp_path: Path) -> None:
     require_directory("report", tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     require_directory("report", tmp_path / "a")
+    # A report's page is not the business of other directories.
+    (tmp_path / "a" / "index.html").mkdir()
+    require_directory("out", tmp_path / "a")
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/report")):
         with pytest.raises(ArgumentError, match=r"report: .* is not a directory that can be made"):

@@ -147,7 +147,7 @@ def plasticity_needs_depth_two(shallow: int = 2, shallowest: int = 3) -> Stateme
             ),
             Clause(
                 "deep",
-                "L >= 3, m < oo: it grows by a tenth at most, and stays bounded",
+                "L >= 3, m < oo: it grows by a tenth at most; that it stays bounded is suggested by this, not shown",
                 sp.Or(sp.Lt(depth, shallowest), sp.Le(grown, sp.Rational(11, 10) * before)),
                 asymptotic=True,
             ),

@@ -26,7 +26,7 @@ from numerics.sweep import (
 )
 from verification import experiment_figures
 from verification.cli.experiment_progress import duration, failure_lines, progress, summary
-from verification.experiments import FORMATS, experiment, require_format, save_dataset, settings_of
+from verification.experiments import FORMATS, experiment, require_apart, require_format, save_dataset, settings_of
 from verification.figures import save_figure
 from verification.files import require_directory, require_writable, whole_file
 
@@ -79,7 +79,7 @@ def status(store: str) -> None:
         if aside:
             click.echo(f"kept aside: {aside} points of other settings or an older version")
         for runner in runners(opened):
-            click.echo(f"at work: process {runner.process} on {runner.host}")
+            click.echo(f"at work: {runner}")
         for line in failure_lines(opened):
             click.echo(line)
 
@@ -91,6 +91,7 @@ def export(store: str, out: str) -> None:
     """Write what a store holds; points that are not done are missing there (NaN), and counted."""
     path = Path(out)
     require_format(path)
+    require_apart(path, Path(store))
     require_writable("out", path)
     with Store(Path(store), argument="STORE") as opened:
         held = description(opened).name
@@ -156,12 +157,14 @@ def _run(
         raise ArgumentError("workers", workers, "usable with --scheduler, whose cluster has workers of its own")
     processes = (os.cpu_count() or 1) if workers is None else integer("workers", workers, minimum=1)
     table, picture = (Path(out) / f"{chosen.name}{ending}" for ending in (".nc", ".png"))
+    path = Path(out) / f"{chosen.name}.sqlite" if store is None else Path(store)
+    for written in (table, picture):
+        require_apart(written, path)
     # The directory that one is in has no name, and is there.
     if out != ".":
         require_directory("out", Path(out))
     require_writable("out", table)
     require_writable("out", picture)
-    path = Path(out) / f"{chosen.name}.sqlite" if store is None else Path(store)
     with Store(path, create=True) as opened, joined(opened, chosen, settings, retry_failed=retry_failed) as claims:
         try:
             with progress(chosen.name, opened) as tell:

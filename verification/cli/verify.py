@@ -57,6 +57,7 @@ class Outputs:
             require_writable("observations", self.observations)
         if self.report is not None:
             require_directory("report", self.report)
+            require_writable("report", self.report / "index.html")
 
     def write(self, run: dict[str, Any], results: Sequence[StatementResult]) -> None:
         """Write what was asked for and say where; each file appears whole or not at all."""
