@@ -28,6 +28,8 @@ from numerics.gradient_flow import (
     project,
     stiff_limit,
 )
+from numerics.greedy import GreedyPath, glrl_asymmetric, glrl_symmetric
+from numerics.infinitesimal_flow import InfinitesimalFlow, infinitesimal_flow
 from numerics.initialization import (
     balanced_layers,
     gaussian_layers,
@@ -37,6 +39,7 @@ from numerics.initialization import (
 )
 from numerics.mask_orbits import orbits
 from numerics.masks import mask
+from numerics.objective import Objective, completion, lifted, objective, sensing
 from numerics.prediction import Prediction, predict
 from numerics.rank import effective_rank, stable_rank
 from numerics.residual_margin import margin, open_set_map
@@ -51,10 +54,13 @@ __all__ = [
     "EnsembleLimit",
     "FlowLimit",
     "GradientFlow",
+    "GreedyPath",
+    "InfinitesimalFlow",
     "LimitSpectrum",
     "MatrixCompletion",
     "MissingExtra",
     "Normalization",
+    "Objective",
     "PreciseLimit",
     "PrecisionExhausted",
     "Prediction",
@@ -64,6 +70,7 @@ __all__ = [
     "TaylorEngine",
     "balanced_layers",
     "block_problem",
+    "completion",
     "connectivity",
     "coupling_kernel",
     "coupling_report",
@@ -78,13 +85,17 @@ __all__ = [
     "exact_layers",
     "flow_limit",
     "gaussian_layers",
+    "glrl_asymmetric",
+    "glrl_symmetric",
     "gradient",
     "identity_layers",
+    "infinitesimal_flow",
     "initial_entry",
     "initial_layers",
     "integrate",
     "kernel_matrix",
     "layer_shapes",
+    "lifted",
     "limit",
     "limit_by_ratio",
     "limit_curves",
@@ -93,6 +104,7 @@ __all__ = [
     "loss",
     "margin",
     "mask",
+    "objective",
     "open_set_map",
     "orbits",
     "orthogonal_layers",
@@ -103,6 +115,7 @@ __all__ = [
     "ranks",
     "ratio_at_product_scale",
     "scale_grid",
+    "sensing",
     "spectrum_at",
     "stable_rank",
     "stiff_limit",
