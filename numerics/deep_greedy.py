@@ -10,8 +10,8 @@ Notation
 Implementation notes
     Near a critical point G is constant, and the small part of M obeys a homogeneous equation: a plateau, integrated in
     the time in which its largest eigenvalue grows exponentially. Times are counted from the beginning of each phase,
-    for on a plateau they grow like alpha^-(L-2). Eigenvalues that coincide turn at no finite speed unless C_ij = 0
-    there, as it is for W_l(0) = alpha I in the eigenvectors of G(0). float64 and heuristic.
+    for on a plateau they grow like alpha^-(L-2). Eigenvalues closer to each other than 1e-7 of their size no longer
+    turn: 1/(a - b) is softened there, for rounding errors would turn them at any speed. float64 and heuristic.
 Source
     Li, Luo & Lyu 2021, arXiv:2012.09839, Section 6 (reconstructed).
 """
@@ -33,6 +33,8 @@ _LEFT = 1e-9  # of the size W will get: where a plateau ends
 _ACTIVE = 1e-12
 _SETTLED = 0.1  # of the slowest escape that counts
 _TOLERANCE = 1e-11
+_EQUAL = 1e-7
+_NEAR = 0.1  # of a logarithm: how far from its end a plateau may be left
 _MOST_STEPS = 6_000
 _DEEPEST = 16
 
@@ -195,10 +197,11 @@ def _plateau(point: CriticalPoint, small: _Spectrum, top: float) -> tuple[DeepPh
         return rates, turning, float(np.exp(-power * highest))
 
     states = [(0.0, small)]
-    for _, logs, basis, time in _moments(velocity, small, 0.0):
-        states.append((time, _Spectrum(basis, logs, small.depth)))
-        if logs.max() >= top or len(states) > _MOST_STEPS:
-            break
+    # No log grows faster than twice the escape rate, so that no step goes past `top`.
+    while (missing := top - states[-1][1].logs.max()) > _NEAR and len(states) < _MOST_STEPS:
+        begin, reached = states[-1]
+        for logs, basis, time in _moments(velocity, reached, begin, missing / (2 * point.escape_rate)):
+            states.append((time, _Spectrum(basis, logs, small.depth)))
     return _phase(states, point.matrix), states[-1][1]
 
 
@@ -212,7 +215,7 @@ def _climb(
         return *_velocity(-f.gradient(matrix), logs, basis, start.depth), 1.0
 
     states, settled = [(0.0, start)], False
-    for _, logs, basis, time in _moments(velocity, start, 0.0):
+    for logs, basis, time in _moments(velocity, start, 0.0, np.inf):
         current = _Spectrum(basis, logs, start.depth)
         states.append((time, current))
         active = current.log_values > threshold
@@ -230,14 +233,18 @@ def _velocity(pull: np.ndarray, logs: np.ndarray, basis: np.ndarray, depth: int)
     values, speeds = np.exp(logs), np.exp((0.5 * depth - 1) * logs)
     weights = values * speeds
     gaps = values[None, :] - values[:, None]
-    turn = np.divide(inner * (weights[:, None] + weights[None, :]), gaps, out=np.zeros_like(inner), where=gaps != 0)
+    softened = gaps**2 + (_EQUAL * (values[None, :] + values[:, None])) ** 2
+    turn = inner * (weights[:, None] + weights[None, :]) * gaps / softened
     return 2 * np.diag(inner) * speeds, basis @ turn + (moved - basis @ inner) * speeds
 
 
 def _moments(
-    velocity: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, float]], start: _Spectrum, begin: float
-) -> Iterator[tuple[float, np.ndarray, np.ndarray, float]]:
-    """(solver's time, logs, basis, time t) after each accepted step; velocity gives ds, dQ and dt."""
+    velocity: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, float]],
+    start: _Spectrum,
+    begin: float,
+    duration: float,
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """(logs, basis, time) after each accepted step; velocity gives ds, dQ and dt per unit of the solver's time."""
     rows, count = start.basis.shape
 
     def packed(_time: float, state: np.ndarray) -> np.ndarray:
@@ -246,8 +253,8 @@ def _moments(
         return np.concatenate([rates, turning.ravel(), [clock]])
 
     initial = np.concatenate([start.logs, start.basis.ravel(), [begin]])
-    for time, state in accepted_steps(packed, initial, np.inf, _TOLERANCE):
-        yield time, state[:count], state[count:-1].reshape(rows, count), float(state[-1])
+    for _, state in accepted_steps(packed, initial, duration, _TOLERANCE):
+        yield state[:count], state[count:-1].reshape(rows, count), float(state[-1])
 
 
 def _phase(states: list[tuple[float, _Spectrum]], beside: np.ndarray | None) -> DeepPhase:

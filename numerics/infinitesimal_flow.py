@@ -59,6 +59,12 @@ class Plateau:
         """Evenly spaced."""
         return np.linspace(self.begin, self.end, _PLATEAU_SAMPLES)
 
+    @property
+    def lag(self) -> float:
+        """By how much the flow lags behind the greedy stage that leaves this point, whose new column is e^(mu t) u."""
+        part = float(np.linalg.norm(self.point.escape_direction @ self.rest))
+        return self.begin - float(np.log(part)) / self.point.escape_rate
+
     def factor(self, time: float) -> np.ndarray:
         """U at a time of the plateau."""
         growth = np.exp(self.point.rates * (time - self.begin))

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from numerics.errors import ArgumentError
 from numerics.experiments.depth_scale import theory_ratio
@@ -148,17 +148,70 @@ def _depth_scale(dataset: xr.Dataset) -> Figure:
     return drawn
 
 
+def _greedy(dataset: xr.Dataset) -> Figure:
+    """Left one path at depth 2 with GLRL's stages over it; right the distance of the limits.
+
+    The path is that of the first problem among those whose flow passes most of GLRL's critical points.
+    """
+    drawn, (path, distance) = _panels(2, height=3.4, shared_y=False, shared_x=False)
+    path.set_xscale("log")
+    chosen = int(np.argmax((~np.isnan(dataset["stage_time"].values[:, :, 0])).sum(axis=1)))
+    if not np.isnan(dataset["time"].values[chosen, 0]):
+        _greedy_path(path, dataset.isel(trial=chosen))
+    path.set_xlabel("time $t$ of the flow")
+    path.set_ylabel(r"singular values of $W(t)$")
+    exponent = np.log10(dataset.attrs["path_scale"])
+    path.set_title(rf"$L = 2$, $|W(0)|_2 = 10^{{{exponent:.3g}}}$, problem {chosen}", fontsize=9)
+    scales = dataset["product_scale"].values
+    for index, _ in enumerate(dataset["depth"].values):
+        _seeds(distance, scales, dataset["distance"].values[index], index)
+    distance.plot(scales, scales, color="0.4", linewidth=0.8, linestyle=":")
+    distance.set_xscale("log")
+    distance.set_yscale("log")
+    distance.set_xlabel(r"product scale $|W(0)|_2 = \alpha^L$")
+    distance.set_ylabel(r"$|W(\infty)-W_{\mathrm{GLRL}}|_F\,/\,|W_{\mathrm{GLRL}}|_F$")
+    distance.set_title("distance of the limits", fontsize=9)
+    stages = Line2D([], [], label="GLRL's stages", **_RINGS)
+    slope = Line2D([], [], color="0.4", linewidth=0.8, linestyle=":", label="slope 1")
+    _legend(drawn, [*_depth_handles(dataset), slope, stages])
+    settings = json.loads(dataset.attrs["settings"])
+    caption = (
+        rf"${settings['size']}\times {settings['size']}$ symmetric, rank {settings['rank']}, "
+        f"{settings['observed']}% of pairs observed, {dataset.sizes['trial']} problems; markers: means, bars: range"
+    )
+    _caption(drawn, dataset, caption)
+    return drawn
+
+
+def _greedy_path(axes: Axes, trial: xr.Dataset) -> None:
+    """Singular values of one trial's flow as lines, those of the stages as rings."""
+    times, values = trial["time"].values, trial["singular_value"].values
+    for mode in range(trial.sizes["mode"] - 1):
+        axes.plot(times, values[:, mode], color="0.25", linestyle=_DASHES[mode % len(_DASHES)], linewidth=1.3)
+        place = rf"$\sigma_{{{mode + 1}}}$"
+        axes.annotate(place, (times[-1], values[-1, mode]), xytext=(3, 0), textcoords="offset points", fontsize=8)
+        for stage in range(trial.sizes["stage"]):
+            rings = trial["stage_time"].values[stage], trial["stage_singular_value"].values[stage, :, mode]
+            axes.plot(*rings, **_RINGS | {"markersize": 3.5})
+    reached = times[values[:, 0] > 0.01 * values[-1, 0]]
+    axes.set_xlim(0.6 * reached[0], 1.3 * times[-1])
+    axes.xaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format(value, "g")))
+
+
 _FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "connectivity-rank": _connectivity_rank,
     "pattern-census": _pattern_census,
     "plasticity": _plasticity,
     "depth-scale": _depth_scale,
+    "greedy": _greedy,
 }
 
 
-def _panels(count: int, *, height: float, shared_y: bool) -> tuple[Figure, Sequence[Axes]]:
+def _panels(count: int, *, height: float, shared_y: bool, shared_x: bool = True) -> tuple[Figure, Sequence[Axes]]:
     drawn = Figure(figsize=(max(6.0, 2.1 * count + 0.6), height), layout="constrained")
-    return drawn, list(drawn.subplots(1, count, sharex=True, sharey=shared_y, squeeze=False)[0])
+    return drawn, list(drawn.subplots(1, count, sharex=shared_x, sharey=shared_y, squeeze=False)[0])
 
 
 def _line(index: int) -> dict[str, Any]:
@@ -222,6 +275,6 @@ def _left_out(dataset: xr.Dataset) -> str:
         missing = int(dataset["missing"].values.sum())
     else:
         missing = int(np.isnan(dataset["unconverged"].values).sum())
-    parts = [f"{unconverged} flows did not converge"] if unconverged else []
+    parts = [f"{unconverged} {'flow' if unconverged == 1 else 'flows'} did not converge"] if unconverged else []
     parts += [f"{missing} not computed"] if missing else []
     return f"; left out: {', '.join(parts)}" if parts else ""

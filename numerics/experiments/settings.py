@@ -35,14 +35,12 @@ def whole_numbers(name: str, default: list[int], meaning: str, *, minimum: int, 
 
 def scales(name: str, default: list[float], meaning: str) -> tuple[str, Setting]:
     """Different positive decimals within the range of float64, separated by commas; kept as floats."""
+    return name, Setting(default, meaning, lambda text: _listed(name, text, lambda part: _scale(name, part)))
 
-    def scale(part: str) -> float:
-        value = positive(name, part)
-        if not Fraction("1e-300") <= value <= 1000:
-            raise ArgumentError(name, part, "within 1e-300 and 1000")
-        return float(value)
 
-    return name, Setting(default, meaning, lambda text: _listed(name, text, scale))
+def scale(name: str, default: float, meaning: str) -> tuple[str, Setting]:
+    """One positive decimal within the range of float64; kept as a float."""
+    return name, Setting(default, meaning, lambda text: _scale(name, text.strip()))
 
 
 def ratios(name: str, default: list[str], meaning: str) -> tuple[str, Setting]:
@@ -79,6 +77,13 @@ def yes_or_no(name: str, default: str, meaning: str) -> tuple[str, Setting]:
 def seed() -> tuple[str, Setting]:
     """The seed of all random numbers of an experiment; every trial's own comes from it and from the trial's number."""
     return count("seed", 0, "seed of truths and initial layers", minimum=0, most=2**32 - 1)
+
+
+def _scale(name: str, text: str) -> float:
+    value = positive(name, text)
+    if not Fraction("1e-300") <= value <= 1000:
+        raise ArgumentError(name, text, "within 1e-300 and 1000")
+    return float(value)
 
 
 def _at_most(name: str, value: int, most: int) -> int:

@@ -28,6 +28,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "seeds": [0, 1],
     },
     "depth-scale": {"depths": [2, 3], "scales": [1.0, 1e-2], "ms": ["2", "inf"], "trials": 4},
+    "greedy": {"depths": [2, 3], "scales": [1e-3, 1e-5], "size": 4, "rank": 1, "observed": 100, "trials": 2},
 }
 
 
@@ -64,7 +65,7 @@ def test_every_experiment_has_a_figure_with_labelled_axes_and_a_legend(
     assert drawn.axes[0].get_ylabel()
     assert all(axes.get_xscale() == "log" for axes in drawn.axes)
     assert {"$L = 2$", "$L = 3$"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
-    assert "arXiv:2603.04703" in drawn.get_suptitle()
+    assert EXPERIMENTS[name].source.split(",")[1].strip() in drawn.get_suptitle()
     assert "not converge" not in drawn.get_suptitle()
     drawn.canvas.draw()  # text with a mistake in its mathematics fails here
 
@@ -121,6 +122,18 @@ def test_the_depth_figure_draws_the_theorem_as_lines_and_flows_as_markers(datase
     np.testing.assert_allclose(np.asarray(theory.get_ydata())[[-1, 0]], at_scales, rtol=1e-9)
     assert np.array_equal(np.asarray(flow.get_ydata()), found["family_ratio"].sel(m=2, depth=2).values)
     assert r"\infty" in drawn.axes[1].get_title()
+
+
+def test_the_greedy_figure_lays_the_stages_on_the_flow(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["greedy"]
+    drawn = figure("greedy", found)
+    flow, rings = lines_with_data(drawn.axes[0])[:2]
+    assert (flow.get_marker(), rings.get_linestyle()) == ("None", "None")
+    half = 0.5 * np.max(np.asarray(flow.get_ydata()))
+    crossing = [np.interp(half, np.asarray(line.get_ydata()), np.asarray(line.get_xdata())) for line in (flow, rings)]
+    assert crossing[0] == pytest.approx(crossing[1], rel=5e-3)
+    means = found["distance"].sel(depth=3).mean("trial").values
+    assert any(np.array_equal(np.asarray(line.get_ydata()), means) for line in lines_with_data(drawn.axes[1]))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
