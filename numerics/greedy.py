@@ -141,6 +141,20 @@ def certified_gradient_norm(problem: MatrixCompletion, factor: np.ndarray) -> ar
         return sum((entry * entry for entry in moved.entries()), arb(0)).sqrt()
 
 
+def certified_rank(factor: np.ndarray) -> int:
+    """The most first columns of U (n x r) that are certified independent, by balls; never more than the rank of U."""
+    from numerics.balls import precision
+
+    with precision(_BALL_BITS):
+        columns = arb_mat([[arb(entry) for entry in row] for row in factor.tolist()])
+        gram = columns.transpose() * columns
+        for count in range(1, factor.shape[1] + 1):
+            part = arb_mat([[gram[i, j] for j in range(count)] for i in range(count)])
+            if not part.det() > 0:
+                return count - 1
+    return factor.shape[1]
+
+
 def corner(matrix: np.ndarray, rows: int | None) -> np.ndarray:
     """The part W = A B^T of a lifted matrix, A with `rows` rows; the matrix itself when `rows` is None."""
     return matrix if rows is None else matrix[:rows, rows:]

@@ -13,6 +13,7 @@ Source
     The linear phases: Li, Luo & Lyu 2021, arXiv:2012.09839, Section 4 (reconstructed).
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -272,7 +273,10 @@ def _moments(
         for step in count(1):
             if solver.status != "running":
                 return
-            solver.step()
+            with warnings.catch_warnings():
+                # LSODA says twice that it failed; its status is what the outcome is made of.
+                warnings.simplefilter("ignore", UserWarning)
+                solver.step()
             if solver.status == "failed":
                 return
             yield solver.t, solver.y.reshape(columns.shape), velocity(solver.t, solver.y).reshape(columns.shape)

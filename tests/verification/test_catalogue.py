@@ -37,6 +37,7 @@ PROVED = (
     "depth2-diagonal-limit",
     "depth2-diagonal-nuclear-norm",
     "connectivity",
+    "nuclear-norm-counterexample",
 )
 DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"block-stable-rank": Verdict.CERTIFIED}
 #: Mutants that change what is observed (a formula inside the numbers), not what is claimed of it.
@@ -47,6 +48,7 @@ CHANGE_WHAT_IS_OBSERVED = {
     ("connectivity", "isolated-counted"),
     ("connectivity", "diagonal-neighbours"),
     ("depth3-couples-unless-diagonal", "first-layer-full"),
+    ("nuclear-norm-counterexample", "to-minimum-norm"),
 }
 KINDS = {
     "block-reduction": {"symbolic", "falsification"},
@@ -75,6 +77,11 @@ KINDS = {
     "first-column-limit": {"symbolic"},
     "depth2-diagonal-limit": {"symbolic", "trajectory", "evaluation"},
     "depth2-diagonal-nuclear-norm": {"symbolic", "falsification"},
+    "nuclear-norm-counterexample": {"symbolic", "falsification", "trajectory"},
+    "depth2-scale-exponent": {"trajectory"},
+    "infinitesimal-flow-is-glrl": {"trajectory"},
+    "glrl-ranks-are-critical": {"symbolic", "trajectory"},
+    "greedy-finds-minimum-rank": {"falsification"},
 }
 
 

@@ -12,12 +12,15 @@ from verification.catalogue import (
     block_trajectory,
     cold_starts,
     connectivity,
+    counter_example,
     coupling,
     depth_two,
     dynamics,
     first_column,
+    greedy,
     nuclear_norm,
     plasticity,
+    random_completion,
     residual_margin,
 )
 from verification.errors import unknown_statement
@@ -41,6 +44,9 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         nuclear_norm,
         plasticity,
         cold_starts,
+        counter_example,
+        greedy,
+        random_completion,
     )
     for build in module.STATEMENTS
 }

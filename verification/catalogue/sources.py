@@ -8,6 +8,8 @@ _TEXT = {
     "ACHL": "Arora, Cohen, Hu & Luo 2019, Implicit Regularization in Deep Matrix Factorization, arXiv:1905.13655",
     "BZZ": "Bai, Zhao & Zhang 2024, Connectivity Shapes Implicit Regularization in Matrix Factorization Models for "
     "Matrix Completion, arXiv:2405.13721",
+    "LLL": "Li, Luo & Lyu 2021, Towards Resolving the Implicit Bias of Gradient Descent for Matrix Factorization: "
+    "Greedy Low-Rank Learning, arXiv:2012.09839",
     "M": "Menon 2024, The Geometry of the Deep Linear Network, arXiv:2411.09004",
 }
 
