@@ -6,6 +6,7 @@ from numerics.block_ratio import limit_by_ratio
 from numerics.block_trajectory import entries_on_the_way, initial_entry, spectrum_at, time_to_reach
 from numerics.coupling import Connectivity, CouplingReport, connectivity, coupling_report, kernel_matrix
 from numerics.curves import limit_curves, scale_grid
+from numerics.deep_greedy import DeepPath, deep_flow, deep_glrl
 from numerics.depth_two import diagonal_limit, diagonal_limit_by_clock, diagonal_limit_float64
 from numerics.errors import ArgumentError, MissingExtra, PrecisionExhausted
 from numerics.factorization import MatrixCompletion, Normalization, end_to_end, gradient, loss
@@ -50,6 +51,7 @@ __all__ = [
     "ChebyshevEngine",
     "Connectivity",
     "CouplingReport",
+    "DeepPath",
     "Ensemble",
     "EnsembleLimit",
     "FlowLimit",
@@ -74,6 +76,8 @@ __all__ = [
     "connectivity",
     "coupling_kernel",
     "coupling_report",
+    "deep_flow",
+    "deep_glrl",
     "diagonal_limit",
     "diagonal_limit_by_clock",
     "diagonal_limit_float64",

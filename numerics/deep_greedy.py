@@ -189,12 +189,12 @@ def _beside(point: CriticalPoint, small: _Spectrum) -> _Spectrum:
 def _plateau(point: CriticalPoint, small: _Spectrum, top: float) -> tuple[DeepPhase, _Spectrum]:
     """The small part until the largest of its logs is `top`, in the time d tau = e^((L/2-1) max s) dt."""
     pull = point.directions * point.rates @ point.directions.T
-    power = small.depth / 2 - 1
+    power, lowest = small.depth / 2 - 1, float(small.logs.max())
 
     def velocity(logs: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         highest = float(logs.max())
         rates, turning = _velocity(pull, logs - highest, basis, small.depth)
-        return rates, turning, float(np.exp(-power * highest))
+        return rates, turning, float(np.exp(power * (lowest - highest)))
 
     states = [(0.0, small)]
     # No log grows faster than twice the escape rate, so that no step goes past `top`.
@@ -202,6 +202,8 @@ def _plateau(point: CriticalPoint, small: _Spectrum, top: float) -> tuple[DeepPh
         begin, reached = states[-1]
         for logs, basis, time in _moments(velocity, reached, begin, missing / (2 * point.escape_rate)):
             states.append((time, _Spectrum(basis, logs, small.depth)))
+    unit = np.exp(-power * lowest)
+    states = [(unit * time, spectrum) for time, spectrum in states]
     return _phase(states, point.matrix), states[-1][1]
 
 

@@ -80,7 +80,7 @@ def _expanded(difference: Expr) -> Expr:
     return value.xreplace(names)
 
 
-def _matrix_identity(text: str, left: Expr, right: Expr, where: Mapping[Expr, Expr] | None = None) -> Step:
+def matrix_identity(text: str, left: Expr, right: Expr, where: Mapping[Expr, Expr] | None = None) -> Step:
     """left = right for matrices of symbolic shapes, decided by expanding both; `where` says what names stand for."""
     return identity(text, left, right, lambda difference: _expanded(difference.subs(where or {})))
 
@@ -106,13 +106,13 @@ def balance_derivation(factor: Expr = balance_factor, claimed: Grams = grams) ->
             ),
             definition("Y has B above it and X A below it: dY/dt is", _upper_velocity, -upper_gradient),
             definition("X has B Y above it and A below it: dX/dt is", _lower_velocity, -lower_gradient),
-            _matrix_identity(
+            matrix_identity(
                 "The two velocities share a product",
                 _upper.T @ _upper_velocity,
                 _lower_velocity @ _lower.T,
                 {_upper_velocity: -upper_gradient, _lower_velocity: -lower_gradient},
             ),
-            _matrix_identity(
+            matrix_identity(
                 "so by the product rule the derivative of the claimed quantity is zero",
                 rate,
                 sp.ZeroMatrix(*rate.shape),
@@ -181,7 +181,7 @@ def _one_layer_moves() -> tuple[Step, ...]:
             _gradient,
             _layer_gradient,
         ),
-        _matrix_identity(
+        matrix_identity(
             "When X moves with velocity V and the others rest, W moves with",
             _rate(_over @ (_lower + _move * _lower_velocity) @ _before),
             _over @ _lower_velocity @ _before,
@@ -203,14 +203,14 @@ def energy_derivation(claimed: Expr = energy_loss) -> Derivation:
                 "E = 1/2 |R|_F^2 and R vanishes off the mask, where alone it differs from W - W*: dE/dt = tr(R^T dW/dt)"
             ),
             argument("The trace is cyclic, so layer l contributes tr(R^T B V A) = tr((A R^T B) V)"),
-            _matrix_identity("where A R^T B is the gradient again", _before @ _residual.T @ _over, _gradient.T, along),
-            _matrix_identity(
+            matrix_identity("where A R^T B is the gradient again", _before @ _residual.T @ _over, _gradient.T, along),
+            matrix_identity(
                 "With V = -G_l a layer below the last contributes what is claimed of it",
                 sp.Trace(_gradient.T @ _lower_velocity),
                 -claimed.subs({dissipation: square, last_dissipation: 0}),
                 along,
             ),
-            _matrix_identity(
+            matrix_identity(
                 "and so does the last",
                 sp.Trace(_gradient.T @ _lower_velocity),
                 -claimed.subs({dissipation: square, last_dissipation: square}),
@@ -237,15 +237,15 @@ def _gram_steps(imbalance: Expr) -> tuple[Step, ...]:
             "Let P = W_L W_L^T. Going down from l = L - 1, suppose that B Y^T Y = P B for B = W_L ... W_{l+1} and "
             "Y = W_{l+1}. It holds for the last layer, B = Y = Z = W_L"
         ),
-        _matrix_identity("since", last @ last.T @ last, outer @ last, {outer: last @ last.T}),
+        matrix_identity("since", last @ last.T @ last, outer @ last, {outer: last @ last.T}),
         definition("Balance says of X = W_l that C = X X^T is", above_gram, above[above_gram]),
-        _matrix_identity(
+        matrix_identity(
             "The next product is B X, and what it leaves of the hypothesis is a multiple of what B leaves",
             _over @ above_gram @ _lower - outer @ _over @ _lower,
             carried_above @ _lower,
             above,
         ),
-        _matrix_identity(
+        matrix_identity(
             "Its Gram matrix B X X^T B^T is P times that of B",
             _over @ above_gram @ _over.T - outer @ _over @ _over.T,
             carried_above @ _over.T,
@@ -256,15 +256,15 @@ def _gram_steps(imbalance: Expr) -> tuple[Step, ...]:
             "Let Q = W_1^T W_1. Going up from l = 2, suppose that S S^T A = A Q for A = W_{l-1} ... W_1 and "
             "S = W_{l-1}. It holds for the first layer, A = S = Z = W_1"
         ),
-        _matrix_identity("since", first @ first.T @ first, first @ inner, {inner: first.T @ first}),
+        matrix_identity("since", first @ first.T @ first, first @ inner, {inner: first.T @ first}),
         definition("Balance says of X = W_l that C = X^T X is", below_gram, under[below_gram]),
-        _matrix_identity(
+        matrix_identity(
             "The next product is X A, with the hypothesis kept",
             _lower @ below_gram @ _before - _lower @ _before @ inner,
             _lower @ carried_below,
             under,
         ),
-        _matrix_identity(
+        matrix_identity(
             "Its Gram matrix A^T X^T X A is that of A times Q",
             _before.T @ below_gram @ _before - _before.T @ _before @ inner,
             _before.T @ carried_below,
@@ -287,7 +287,7 @@ def end_to_end_derivation(
         ("summand", "flow"),
         (
             *_one_layer_moves(),
-            _matrix_identity(
+            matrix_identity(
                 "so layer l contributes",
                 _over @ _lower_velocity @ _before,
                 -(_over @ _over.T) @ _residual @ (_before.T @ _before),
@@ -337,25 +337,25 @@ def singular_value_derivation(speed: Expr = singular_value_speed) -> Derivation:
                 "sigma_r^2 is a simple eigenvalue of W^T W, and the flow is analytic in t: sigma_r and unit vectors "
                 "u, v with W v = sigma u, W^T u = sigma v are differentiable by the implicit function theorem"
             ),
-            _matrix_identity(
+            matrix_identity(
                 "The derivative of sigma = u^T W v differs from u^T W' v by multiples of what vanishes",
                 rate - left.T @ matrix_rate @ right,
                 left_rate.T @ onto_left
                 + onto_right.T @ right_rate
                 + sigma * (left_rate.T @ left + right.T @ right_rate),
             ),
-            _matrix_identity(
+            matrix_identity(
                 "and of u'^T u, v^T v', which vanish because |u| = |v| = 1: the derivative of u^T u is",
                 _rate((left + _move * left_rate).T @ (left + _move * left_rate)),
                 left_rate.T @ left + (left_rate.T @ left).T,
             ),
             argument("Hence d sigma/dt = u^T (dW/dt) v, with dW/dt as proved in end-to-end-flow"),
-            _matrix_identity(
+            matrix_identity(
                 "u is an eigenvector of W W^T with eigenvalue sigma^2",
                 matrix @ matrix.T @ left - sigma**2 * left,
                 matrix @ onto_right + sigma * onto_left,
             ),
-            _matrix_identity(
+            matrix_identity(
                 "and v of W^T W",
                 matrix.T @ matrix @ right - sigma**2 * right,
                 matrix.T @ onto_left + sigma * onto_right,

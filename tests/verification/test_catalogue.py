@@ -38,6 +38,8 @@ PROVED = (
     "depth2-diagonal-nuclear-norm",
     "connectivity",
     "nuclear-norm-counterexample",
+    "deep-symmetric-flow",
+    "deep-escape",
 )
 DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"block-stable-rank": Verdict.CERTIFIED}
 #: Mutants that change what is observed (a formula inside the numbers), not what is claimed of it.
@@ -49,6 +51,8 @@ CHANGE_WHAT_IS_OBSERVED = {
     ("connectivity", "diagonal-neighbours"),
     ("depth3-couples-unless-diagonal", "first-layer-full"),
     ("nuclear-norm-counterexample", "to-minimum-norm"),
+    ("deep-symmetric-flow", "power-of-depth-2"),
+    ("deep-symmetric-flow", "power-L"),
 }
 KINDS = {
     "block-reduction": {"symbolic", "falsification"},
@@ -82,6 +86,9 @@ KINDS = {
     "infinitesimal-flow-is-glrl": {"trajectory"},
     "glrl-ranks-are-critical": {"symbolic", "trajectory"},
     "greedy-finds-minimum-rank": {"falsification"},
+    "deep-symmetric-flow": {"symbolic", "falsification"},
+    "deep-escape": {"symbolic", "falsification"},
+    "depth3-weak-scale-dependence": {"trajectory"},
 }
 
 

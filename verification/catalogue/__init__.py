@@ -14,6 +14,7 @@ from verification.catalogue import (
     connectivity,
     counter_example,
     coupling,
+    deep_greedy,
     depth_two,
     dynamics,
     first_column,
@@ -47,6 +48,7 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         counter_example,
         greedy,
         random_completion,
+        deep_greedy,
     )
     for build in module.STATEMENTS
 }
