@@ -23,13 +23,12 @@ _OFTEN = sp.Rational(3, 5)
 _OFTEN_CONNECTED = sp.Rational(4, 5)
 
 size = sp.Symbol("n", integer=True, nonnegative=True)
-batch = sp.Symbol("batch", integer=True, nonnegative=True)
 frequency, connected_frequency = sp.symbols("p p_connected", nonnegative=True)
 
 
 @cache
-def _attained(rows: int, number: int) -> Attained:
-    return attained_rank_one(rows, _PROBLEMS, 1000 * rows + number)
+def _attained(rows: int) -> Attained:
+    return attained_rank_one(rows, _PROBLEMS, 1000 * rows)
 
 
 def _enclosed(successes: int, count: int) -> Any:
@@ -40,7 +39,7 @@ def _enclosed(successes: int, count: int) -> Any:
 
 def _frequencies(point: Point, _digits: int) -> Values:
     """Balls that are the intervals of how often the minimum rank was attained."""
-    found = _attained(point[size], point[batch])
+    found = _attained(point[size])
     return {
         frequency: _enclosed(found.attained, found.count),
         connected_frequency: _enclosed(found.connected_attained, found.connected),
@@ -49,7 +48,7 @@ def _frequencies(point: Point, _digits: int) -> Values:
 
 def _counted(point: Point) -> Observation:
     """The same with the counts in words."""
-    found = _attained(point[size], point[batch])
+    found = _attained(point[size])
     low, high = binomial_interval(found.attained, found.count, _CONFIDENCE)
     share = found.attained / found.count
     series = Series(
@@ -67,7 +66,7 @@ def greedy_finds_minimum_rank(
     least: sp.Rational = _OFTEN, claim: Callable[[sp.Expr, sp.Expr], sp.Basic] = sp.Ge
 ) -> Statement:
     """greedy-finds-minimum-rank, with the stated frequency, and how the measured one is claimed to compare with it."""
-    domain = Parameters((IntegerRange(size, 3, 4), IntegerRange(batch, 0, 1)))
+    domain = Parameters((IntegerRange(size, 3, 4),))
     sample = f"{_PROBLEMS} random problems; ball: Clopper-Pearson interval of confidence {_CONFIDENCE:g}"
     return Statement(
         id="greedy-finds-minimum-rank",
@@ -94,7 +93,12 @@ def greedy_finds_minimum_rank(
         ),
         checks=(
             Falsification(
-                ("frequency", "connected"), _frequencies, "batches of random problems", domain, digits=6, flows=True
+                ("frequency", "connected"),
+                _frequencies,
+                "a batch of random problems per size",
+                domain,
+                digits=6,
+                flows=True,
             ),
             Trajectory(("frequency", "connected"), _counted, "the same batches, counted", domain),
         ),
