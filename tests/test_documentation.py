@@ -24,11 +24,20 @@ def snippets(document: str, language: str) -> list[str]:
 
 
 def test_readme_python_snippet_runs() -> None:
-    (snippet,) = snippets("README.md", "python")
+    _, snippet = snippets("README.md", "python")
     names: dict[str, Any] = {}
     exec(snippet, names)
     flow, family = names["flow"], names["family"]
     assert abs(flow.singular_values[1] - float(names["limit"](family).rest)) <= flow.error < 1e-9
+
+
+def test_the_greedy_snippets_run_and_reach_what_they_say() -> None:
+    names: dict[str, Any] = {}
+    exec(snippets("README.md", "python")[0], names)
+    assert abs(names["flow"].limit - names["glrl_symmetric"](names["f"]).limit).max() < 1e-8
+    for snippet in snippets("docs/greedy.md", "python"):
+        exec(snippet, names)
+    assert [point.rank for point in names["path"].points] == [0, 1, 2]
 
 
 def test_readme_limit_output_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
