@@ -3,7 +3,7 @@
 Notation
     Symmetric: f of n x n matrices, W = U U^T, dU/dt = -grad f(W) U. Stage r starts from the critical point W_{r-1} with
     the column sqrt(eps c) u appended, u the top unit eigenvector of -grad f(W_{r-1}) and c the size that it will
-    reach, and runs to convergence. It stops where lambda_max(-grad f(W_r)) <= tolerance * lambda_max(-grad f(0)).
+    reach, and runs to convergence. It stops where lambda_max(-grad f(W_r)) <= tolerance * |grad f(0)|_2.
     Asymmetric: the same for the lifting of f, W = A B^T with U = [A; B].
 Implementation notes
     float64, heuristic: a stage ends where all columns have settled, and Newton steps finish the critical point.
@@ -21,8 +21,8 @@ from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion
 from numerics.infinitesimal_flow import Climb, Outcome, climb, require_tolerance
-from numerics.objective import Objective, lifted, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, natural_size
+from numerics.objective import Objective, lifted, require_range, require_symmetric
+from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
 
 _MOST_STEPS = 6_000
 _BALL_BITS = 128
@@ -153,11 +153,13 @@ def _path(
     if not Fraction("1e-30") <= small <= Fraction("1e-3"):
         raise ArgumentError("eps", eps, "within 1e-30 and 1e-3")
     require_tolerance("tolerance", tolerance)
+    require_range(f)
+    integer("max_steps", max_steps, minimum=1)
     most = min(f.shape) if rows is None else min(rows, f.shape[0] - rows)
     most = most if max_rank is None else integer("max_rank", max_rank, minimum=1)
     start = point = critical_point(f, np.zeros((f.shape[0], 0)))
     stages = list[Stage]()
-    slowest = tolerance * max(start.escape_rate, 0.0)
+    slowest = tolerance * largest_rate(f, start.matrix)
     while point.escape_rate > slowest:
         if point.rank >= most:
             return GreedyPath(start, tuple(stages), Outcome.RANKS, rows)
@@ -166,8 +168,8 @@ def _path(
         begin = float(np.log(float(small) * size)) / (2 * point.escape_rate)
         factor = np.column_stack([point.factor, column])
         path = climb(f, factor, begin, 0.1 * float(small) * size, slowest, max_steps)
-        if not path.settled:
-            return GreedyPath(start, tuple(stages), Outcome.NOT_SETTLED, rows)
+        if path.outcome is not Outcome.MINIMUM:
+            return GreedyPath(start, tuple(stages), path.outcome, rows)
         end = critical_point(f, path.factors[-1])
         stages.append(Stage(point, path, end))
         point = end

@@ -18,10 +18,11 @@ import numpy as np
 
 from numerics.objective import Objective
 
-#: Curvatures below this fraction of the largest count as none.
-_FLAT = 1e-5
-_NEWTON_STEPS = 4
+#: Curvatures below this fraction of the largest count as none; those of rotations may reach the second one.
+_FLAT, _ROTATION = 1e-12, 1e-5
+_NEWTON_STEPS = 8
 _FINISHED = 1e-15
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def critical_point(f: Objective, factor: np.ndarray) -> CriticalPoint:
     return CriticalPoint(best, rates[::-1], directions[:, ::-1], float(np.linalg.norm(best_force)))
 
 
+def largest_rate(f: Objective, matrix: np.ndarray) -> float:
+    """The spectral norm of grad f(W)."""
+    return float(np.linalg.norm(f.gradient(matrix), 2))
+
+
 def force(f: Objective, factor: np.ndarray) -> np.ndarray:
     """dU/dt = G(U U^T) U (n x r)."""
     return -f.gradient(factor @ factor.T) @ factor
@@ -98,5 +104,8 @@ def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndar
         turn = direction @ factor.T
         jacobian[:, place] = (pull @ direction - f.derivative(matrix, turn + turn.T) @ factor).ravel()
     curvatures, modes = np.linalg.eigh((jacobian + jacobian.T) / 2)
-    kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
+    # A rotation turns the force with U: next to a critical point its curvature is at most |force| / sigma_min(U).
+    largest = np.abs(curvatures).max(initial=0.0)
+    turning = 2 * np.linalg.norm(value) / max(float(np.linalg.svd(factor, compute_uv=False)[-1]), _TINY)
+    kept = np.abs(curvatures) > np.clip(turning, _FLAT * largest, _ROTATION * largest)
     return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
