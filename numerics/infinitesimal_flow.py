@@ -24,7 +24,7 @@ import numpy as np
 
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
-from numerics.objective import Objective, require_range, require_symmetric
+from numerics.objective import Objective, numbers, require_range, require_symmetric
 from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
 
 _LEFT = 1e-10  # of the natural size: where a plateau ends
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 class Plateau:
     """B(t) = V e^(rates (t - begin)) C at a critical point, for begin <= t <= end; V the directions.
 
-    coefficients: C (n x j), which keeps zeros that V C would lose: a column without the fastest direction stays free of it.
+    coefficients: C (n x j), which keeps zeros that V C would lose: a column without the fastest direction stays so.
     """
 
     begin: float
@@ -231,10 +231,7 @@ def require_tolerance(name: str, value: object) -> None:
 
 def _scaled(f: Objective, start: np.ndarray, alpha: object) -> np.ndarray:
     """alpha U_0, checked."""
-    try:
-        base = np.asarray(start, dtype=float)
-    except (TypeError, ValueError):
-        raise ArgumentError("start", start, f"a matrix of {f.shape[0]} rows") from None
+    base = numbers("start", start)
     if base.ndim != 2 or base.shape[0] != f.shape[0] or base.shape[1] < 1:
         raise ArgumentError("start", f"array of shape {base.shape}", f"a matrix of {f.shape[0]} rows")
     if not np.isfinite(base).all() or not base.any():

@@ -78,7 +78,7 @@ def completion(problem: MatrixCompletion) -> Objective:
 
 def sensing(measurements: np.ndarray, values: np.ndarray) -> Objective:
     """f(W) = 1/2 sum_k (<X_k, W> - y_k)^2 for measurements X (K x p x q) and values y (K). Raises ArgumentError."""
-    matrices, targets = np.asarray(measurements, dtype=float), np.asarray(values, dtype=float)
+    matrices, targets = numbers("measurements", measurements), numbers("values", values)
     if matrices.ndim != 3 or min(matrices.shape) < 1:
         raise ArgumentError("measurements", f"array of shape {matrices.shape}", "a stack (K, rows, columns), K >= 1")
     if targets.shape != matrices.shape[:1]:
@@ -97,6 +97,14 @@ def sensing(measurements: np.ndarray, values: np.ndarray) -> Objective:
         lambda matrix: (errors(matrix) @ flat).reshape(shape),
         lambda _matrix, direction: ((flat @ direction.ravel()) @ flat).reshape(shape),
     )
+
+
+def numbers(name: str, given: object) -> np.ndarray:
+    """The array in float64. Raises ArgumentError for what is not an array of real numbers."""
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ArgumentError(name, given, "an array of real numbers") from None
 
 
 def lifted(f: Objective) -> Objective:
@@ -167,7 +175,7 @@ def _check_probe(here: np.ndarray, there: np.ndarray, value: Callable[[np.ndarra
     tangent = float(np.sum(slope * rise))
     step = 1e-5
     measured = (float(value(here + step * rise)) - float(value(here - step * rise))) / (2 * step)
-    scale = abs(low) + abs(high) + abs(tangent) + float(np.linalg.norm(slope)) + 1.0
+    scale = abs(low) + abs(high) + abs(tangent) + float(np.linalg.norm(slope))
     if abs(measured - tangent) > _GRADIENT_ERROR * scale:
         raise ArgumentError("gradient", f"a map with slope {tangent:.6g} where f has {measured:.6g}", "that of f")
     if high < low + tangent - _ROUNDING * scale:
