@@ -1,4 +1,4 @@
-"""Objectives of one's own: catches a wrong gradient, derivative or lifting, and lets no f through that is not convex."""
+"""Objectives of one's own: catches a wrong gradient, derivative or lifting, and an f that is not convex."""
 
 from collections.abc import Callable
 
