@@ -22,7 +22,7 @@ from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion
 from numerics.infinitesimal_flow import Climb, Outcome, climb, require_tolerance
 from numerics.objective import Objective, lifted, require_range, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, is_critical, largest_rate, natural_size
 
 _MOST_STEPS = 6_000
 _BALL_BITS = 128
@@ -171,6 +171,8 @@ def _path(
         if path.outcome is not Outcome.MINIMUM:
             return GreedyPath(start, tuple(stages), path.outcome, rows)
         end = critical_point(f, path.factors[-1])
+        if not is_critical(end, slowest):
+            return GreedyPath(start, tuple(stages), Outcome.NOT_SETTLED, rows)
         stages.append(Stage(point, path, end))
         point = end
     return GreedyPath(start, tuple(stages), Outcome.MINIMUM, rows)

@@ -25,7 +25,7 @@ import numpy as np
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.objective import Objective, numbers, require_range, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, is_critical, largest_rate, natural_size
 
 _LEFT = 1e-10  # of the natural size: where a plateau ends
 _ACTIVE = 1e-11
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     MINIMUM = "reached a minimum of f over positive semidefinite matrices"
     NO_COLUMNS = "no column of U is left that can grow; give U_0 more columns, or a start off the escape's complement"
     DIVERGED = "grew without bound: f has no minimum over positive semidefinite matrices, or none in reach"
-    NOT_SETTLED = "did not settle; the limit may be approached like a power of the time: raise max_steps"
+    NOT_SETTLED = "did not settle: its limit is approached like a power of the time (raise max_steps), or f has none"
     RANKS = "still escaping at the largest rank asked for; raise max_rank"
 
 
@@ -188,10 +188,13 @@ def infinitesimal_flow(
         going = climb(f, left.factor(left.end), left.end, threshold, slowest, most - steps)
         phases.append(going)
         time, factor, steps, ended = going.end, going.factors[-1], steps + len(going.factors), True
-        if going.outcome is not Outcome.MINIMUM:
-            return InfinitesimalFlow(f, tuple(phases), tuple(points), factor @ factor.T, initial_size, going.outcome)
-        grown, rest = _split(factor, threshold)
-        point = critical_point(f, grown)
+        outcome = going.outcome
+        if outcome is Outcome.MINIMUM:
+            grown, rest = _split(factor, threshold)
+            point = critical_point(f, grown)
+            outcome = Outcome.MINIMUM if is_critical(point, slowest) else Outcome.NOT_SETTLED
+        if outcome is not Outcome.MINIMUM:
+            return InfinitesimalFlow(f, tuple(phases), tuple(points), factor @ factor.T, initial_size, outcome)
         points.append(point)
     # What neither grows nor decays is part of the limit.
     staying = point.directions @ np.where(point.rates[:, None] >= -slowest, left.coefficients, 0.0)

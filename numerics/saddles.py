@@ -23,6 +23,7 @@ _FLAT, _ROTATION = 1e-12, 1e-5
 _NEWTON_STEPS = 8
 _FINISHED = 1e-15
 _TINY = 1e-300
+_CRITICAL = 1e-3  # of the slowest rate that counts: relative speed that Newton steps must have come below
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ def critical_point(f: Objective, factor: np.ndarray) -> CriticalPoint:
         best, best_force = trial, trial_force
     rates, directions = np.linalg.eigh(-f.gradient(best @ best.T))
     return CriticalPoint(best, rates[::-1], directions[:, ::-1], float(np.linalg.norm(best_force)))
+
+
+def is_critical(point: CriticalPoint, slowest: float) -> bool:
+    """Whether the force is so small beside the slowest rate that counts that the point is one where a flow rests.
+
+    Where f has no minimum of this rank, a flow goes to infinity ever more slowly, and Newton steps find nothing.
+    """
+    return point.gradient_norm <= _CRITICAL * slowest * float(np.linalg.norm(point.factor))
 
 
 def largest_rate(f: Objective, matrix: np.ndarray) -> float:
