@@ -102,9 +102,12 @@ def sensing(measurements: np.ndarray, values: np.ndarray) -> Objective:
 def numbers(name: str, given: object) -> np.ndarray:
     """The array in float64. Raises ArgumentError for what is not an array of real numbers."""
     try:
-        return np.asarray(given, dtype=float)
+        found = np.asarray(given)
+        if found.dtype.kind != "c":
+            return found.astype(float)
     except (TypeError, ValueError):
-        raise ArgumentError(name, given, "an array of real numbers") from None
+        pass
+    raise ArgumentError(name, f"{type(given).__name__} of something else", "an array of real numbers")
 
 
 def lifted(f: Objective) -> Objective:

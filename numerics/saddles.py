@@ -18,11 +18,10 @@ import numpy as np
 
 from numerics.objective import Objective
 
-#: Curvatures below this fraction of the largest count as none; those of rotations may reach the second one.
-_FLAT, _ROTATION = 1e-12, 1e-5
+#: Curvatures below this fraction of the largest count as none.
+_FLAT = 1e-7
 _NEWTON_STEPS = 8
 _FINISHED = 1e-15
-_TINY = 1e-300
 _CRITICAL = 1e-3  # of the slowest rate that counts: relative speed that Newton steps must have come below
 
 
@@ -112,9 +111,22 @@ def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndar
         direction = moved.reshape(factor.shape)
         turn = direction @ factor.T
         jacobian[:, place] = (pull @ direction - f.derivative(matrix, turn + turn.T) @ factor).ravel()
-    curvatures, modes = np.linalg.eigh((jacobian + jacobian.T) / 2)
-    # A rotation turns the force with U: next to a critical point its curvature is at most |force| / sigma_min(U).
-    largest = np.abs(curvatures).max(initial=0.0)
-    turning = 2 * np.linalg.norm(value) / max(float(np.linalg.svd(factor, compute_uv=False)[-1]), _TINY)
-    kept = np.abs(curvatures) > np.clip(turning, _FLAT * largest, _ROTATION * largest)
+    # Rotations of the columns leave U U^T; next to a critical point their curvatures are small but not 0.
+    turned = _rotations(factor)
+    onto = np.eye(factor.size) - turned @ turned.T
+    curvatures, modes = np.linalg.eigh(onto @ (jacobian + jacobian.T) @ onto / 2)
+    kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
     return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
+
+
+def _rotations(factor: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of the directions factor X, X antisymmetric, as columns of a matrix."""
+    left, sizes, right = np.linalg.svd(factor, full_matrices=False)
+    found = [np.zeros((factor.size, 0))]
+    for one in range(len(sizes)):
+        for other in range(one):
+            turn = sizes[one] * np.outer(left[:, one], right[other]) - sizes[other] * np.outer(
+                left[:, other], right[one]
+            )
+            found.append(turn.reshape(-1, 1) / (np.hypot(sizes[one], sizes[other]) or 1.0))
+    return np.column_stack(found)

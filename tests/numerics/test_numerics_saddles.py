@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from numerics import MatrixCompletion, Objective, completion, glrl_symmetric, objective
+from numerics import MatrixCompletion, Objective, completion, glrl_symmetric, infinitesimal_flow, objective
+from numerics.infinitesimal_flow import Outcome
 from numerics.saddles import critical_point, force, largest_rate, natural_size
 
 
@@ -110,23 +111,30 @@ def test_the_largest_rate_counts_negative_eigenvalues() -> None:
 def test_the_last_point_satisfies_the_conditions_of_a_minimum_over_psd_matrices(seed: int) -> None:
     """W psd, S = grad f(W) psd, S W = 0: for convex f, W is a minimum then; and no psd matrix tried is better."""
     random = np.random.default_rng(seed)
-    upper = np.triu(random.random((6, 6)) < 0.6)
+    upper = np.triu(random.random((6, 6)) < 0.6) | np.eye(6, dtype=bool)  # with the diagonal, f has a minimum
     targets = random.standard_normal((6, 6))
     f = completion(MatrixCompletion(upper | upper.T, targets + targets.T))
     path = glrl_symmetric(f)
+    assert path.outcome is Outcome.MINIMUM
     slack = f.gradient(path.limit)
     assert np.linalg.eigvalsh(path.limit)[0] > -1e-12
-    assert np.linalg.eigvalsh(slack)[0] > -1e-5 * largest_rate(f, np.zeros((6, 6)))
-    assert np.linalg.norm(slack @ path.limit) < 1e-5
+    assert np.linalg.eigvalsh(slack)[0] > -1e-12
+    assert np.linalg.norm(slack @ path.limit) < 1e-12
     for _ in range(100):
-        factor = path.points[-1].factor + random.standard_normal(
-            path.points[-1].factor.shape
-        ) * 10.0 ** random.integers(-4, 1)
+        size = 10.0 ** random.integers(-4, 1)
+        factor = path.points[-1].factor + size * random.standard_normal(path.points[-1].factor.shape)
         other = factor @ factor.T
-        assert f.value(other) >= f.value(path.limit) - 1e-6
+        assert f.value(other) >= f.value(path.limit) - 1e-12
 
 
 def test_a_saddle_of_rank_zero_needs_no_steps() -> None:
     point = critical_point(full(TARGETS), np.zeros((4, 0)))
     assert (point.rank, point.gradient_norm) == (0, 0.0)
     assert point.matrix.shape == (4, 4)
+
+
+def test_a_flow_that_goes_to_infinity_ever_more_slowly_is_not_said_to_have_reached_a_minimum() -> None:
+    """w_11 = 0, w_12 = 1: f > 0 for psd matrices, and f -> 0 as w_22 -> infinity."""
+    f = completion(MatrixCompletion(np.array([[1, 1], [1, 0]]), np.array([[0.0, 1.0], [1.0, 0.0]])))
+    assert glrl_symmetric(f).outcome is Outcome.NOT_SETTLED
+    assert infinitesimal_flow(f, np.eye(2), "1e-6").outcome is Outcome.NOT_SETTLED
