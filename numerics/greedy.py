@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpq
 
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion
 from numerics.infinitesimal_flow import Climb, Outcome, climb, require_tolerance
 from numerics.objective import Objective, lifted, require_range, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, is_critical, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, is_growing, largest_rate, natural_size
 
 _MOST_STEPS = 6_000
 _BALL_BITS = 128
@@ -124,21 +124,22 @@ def glrl_asymmetric(
 
 
 def certified_gradient_norm(problem: MatrixCompletion, factor: np.ndarray) -> arb:
-    """|grad f(U U^T) U|_F of a symmetric completion problem as a ball, the float64 entries of U taken exactly."""
+    """|grad f(U U^T) U|_F of a symmetric completion problem as a ball, the entries of U taken exactly."""
     from numerics.balls import precision
 
+    targets = dict(zip(problem.observed, problem.exact_targets, strict=True))
     with precision(_BALL_BITS):
         columns = arb_mat([[arb(entry) for entry in row] for row in factor.tolist()])
         product = columns * columns.transpose()
-        pull = [
-            [
-                (product[i, j] - arb(problem.targets[i, j])) * arb(problem.weight) if problem.mask[i, j] else arb(0)
-                for j in range(len(factor))
-            ]
-            for i in range(len(factor))
-        ]
-        moved = arb_mat(pull) * columns
-        return sum((entry * entry for entry in moved.entries()), arb(0)).sqrt()
+        errors = arb_mat(len(factor), len(factor))
+        for place, target in targets.items():
+            errors[place] = product[place] - _ball(target)
+        moved = errors * columns
+        return _ball(problem.exact_weight) * sum((entry * entry for entry in moved.entries()), arb(0)).sqrt()
+
+
+def _ball(number: Fraction) -> arb:
+    return arb(fmpq(number.numerator, number.denominator))
 
 
 def corner(matrix: np.ndarray, rows: int | None) -> np.ndarray:
@@ -150,8 +151,8 @@ def _path(
     f: Objective, eps: object, tolerance: float, max_rank: int | None, max_steps: int, rows: int | None
 ) -> GreedyPath:
     small = positive("eps", eps)
-    if not Fraction("1e-30") <= small <= Fraction("1e-3"):
-        raise ArgumentError("eps", eps, "within 1e-30 and 1e-3")
+    if not Fraction("1e-16") <= small <= Fraction("1e-3"):
+        raise ArgumentError("eps", eps, "within 1e-16, the precision of W, and 1e-3")
     require_tolerance("tolerance", tolerance)
     require_range(f)
     integer("max_steps", max_steps, minimum=1)
@@ -171,7 +172,7 @@ def _path(
         if path.outcome is not Outcome.MINIMUM:
             return GreedyPath(start, tuple(stages), path.outcome, rows)
         end = critical_point(f, path.factors[-1])
-        if not is_critical(end, slowest):
+        if is_growing(f, end, slowest):
             return GreedyPath(start, tuple(stages), Outcome.NOT_SETTLED, rows)
         stages.append(Stage(point, path, end))
         point = end

@@ -25,7 +25,7 @@ import numpy as np
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.objective import Objective, numbers, require_range, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, is_critical, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, is_growing, largest_rate, natural_size
 
 _LEFT = 1e-10  # of the natural size: where a plateau ends
 _ACTIVE = 1e-11
@@ -192,7 +192,7 @@ def infinitesimal_flow(
         if outcome is Outcome.MINIMUM:
             grown, rest = _split(factor, threshold)
             point = critical_point(f, grown)
-            outcome = Outcome.MINIMUM if is_critical(point, slowest) else Outcome.NOT_SETTLED
+            outcome = Outcome.NOT_SETTLED if is_growing(f, point, slowest) else Outcome.MINIMUM
         if outcome is not Outcome.MINIMUM:
             return InfinitesimalFlow(f, tuple(phases), tuple(points), factor @ factor.T, initial_size, outcome)
         points.append(point)

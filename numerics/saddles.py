@@ -22,7 +22,7 @@ from numerics.objective import Objective
 _FLAT = 1e-7
 _NEWTON_STEPS = 8
 _FINISHED = 1e-15
-_CRITICAL = 1e-3  # of the slowest rate that counts: relative speed that Newton steps must have come below
+_CREEPING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,14 @@ def critical_point(f: Objective, factor: np.ndarray) -> CriticalPoint:
     return CriticalPoint(best, rates[::-1], directions[:, ::-1], float(np.linalg.norm(best_force)))
 
 
-def is_critical(point: CriticalPoint, slowest: float) -> bool:
-    """Whether the force is so small beside the slowest rate that counts that the point is one where a flow rests.
+def is_growing(f: Objective, point: CriticalPoint, slowest: float) -> bool:
+    """Whether tr W still grows, more than a thousandth as fast as the slowest rate that counts.
 
     Where f has no minimum of this rank, a flow goes to infinity ever more slowly, and Newton steps find nothing.
+    Columns that shrink like a power of the time are no such case: the point without them is near.
     """
-    return point.gradient_norm <= _CRITICAL * slowest * float(np.linalg.norm(point.factor))
+    size = float(np.linalg.norm(point.factor)) ** 2
+    return float(np.sum(force(f, point.factor) * point.factor)) > _CREEPING * slowest * size
 
 
 def largest_rate(f: Objective, matrix: np.ndarray) -> float:
