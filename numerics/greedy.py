@@ -3,7 +3,7 @@
 Notation
     Symmetric: f of n x n matrices, W = U U^T, dU/dt = -grad f(W) U. Stage r starts from the critical point W_{r-1} with
     the column sqrt(eps c) u appended, u the top unit eigenvector of -grad f(W_{r-1}) and c the size that it will
-    reach, and runs to convergence. It stops where lambda_max(-grad f(W_r)) <= tolerance * lambda_max(-grad f(0)).
+    reach, and runs to convergence. It stops where lambda_max(-grad f(W_r)) <= tolerance * |grad f(0)|_2.
     Asymmetric: the same for the lifting of f, W = A B^T with U = [A; B].
 Implementation notes
     float64, heuristic: a stage ends where all columns have settled, and Newton steps finish the critical point.
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpq
 
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion
 from numerics.infinitesimal_flow import Climb, Outcome, climb, require_tolerance
-from numerics.objective import Objective, lifted, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, natural_size
+from numerics.objective import Objective, lifted, require_range, require_symmetric
+from numerics.saddles import CriticalPoint, critical_point, is_growing, largest_rate, natural_size
 
 _MOST_STEPS = 6_000
 _BALL_BITS = 128
@@ -124,21 +124,22 @@ def glrl_asymmetric(
 
 
 def certified_gradient_norm(problem: MatrixCompletion, factor: np.ndarray) -> arb:
-    """|grad f(U U^T) U|_F of a symmetric completion problem as a ball, the float64 entries of U taken exactly."""
+    """|grad f(U U^T) U|_F of a symmetric completion problem as a ball, the entries of U taken exactly."""
     from numerics.balls import precision
 
+    targets = dict(zip(problem.observed, problem.exact_targets, strict=True))
     with precision(_BALL_BITS):
         columns = arb_mat([[arb(entry) for entry in row] for row in factor.tolist()])
         product = columns * columns.transpose()
-        pull = [
-            [
-                (product[i, j] - arb(problem.targets[i, j])) * arb(problem.weight) if problem.mask[i, j] else arb(0)
-                for j in range(len(factor))
-            ]
-            for i in range(len(factor))
-        ]
-        moved = arb_mat(pull) * columns
-        return sum((entry * entry for entry in moved.entries()), arb(0)).sqrt()
+        errors = arb_mat(len(factor), len(factor))
+        for place, target in targets.items():
+            errors[place] = product[place] - _ball(target)
+        moved = errors * columns
+        return _ball(problem.exact_weight) * sum((entry * entry for entry in moved.entries()), arb(0)).sqrt()
+
+
+def _ball(number: Fraction) -> arb:
+    return arb(fmpq(number.numerator, number.denominator))
 
 
 def certified_rank(factor: np.ndarray) -> int:
@@ -164,14 +165,16 @@ def _path(
     f: Objective, eps: object, tolerance: float, max_rank: int | None, max_steps: int, rows: int | None
 ) -> GreedyPath:
     small = positive("eps", eps)
-    if not Fraction("1e-30") <= small <= Fraction("1e-3"):
-        raise ArgumentError("eps", eps, "within 1e-30 and 1e-3")
+    if not Fraction("1e-16") <= small <= Fraction("1e-3"):
+        raise ArgumentError("eps", eps, "within 1e-16, the precision of W, and 1e-3")
     require_tolerance("tolerance", tolerance)
+    require_range(f)
+    integer("max_steps", max_steps, minimum=1)
     most = min(f.shape) if rows is None else min(rows, f.shape[0] - rows)
     most = most if max_rank is None else integer("max_rank", max_rank, minimum=1)
     start = point = critical_point(f, np.zeros((f.shape[0], 0)))
     stages = list[Stage]()
-    slowest = tolerance * max(start.escape_rate, 0.0)
+    slowest = tolerance * largest_rate(f, start.matrix)
     while point.escape_rate > slowest:
         if point.rank >= most:
             return GreedyPath(start, tuple(stages), Outcome.RANKS, rows)
@@ -180,9 +183,11 @@ def _path(
         begin = float(np.log(float(small) * size)) / (2 * point.escape_rate)
         factor = np.column_stack([point.factor, column])
         path = climb(f, factor, begin, 0.1 * float(small) * size, slowest, max_steps)
-        if not path.settled:
-            return GreedyPath(start, tuple(stages), Outcome.NOT_SETTLED, rows)
+        if path.outcome is not Outcome.MINIMUM:
+            return GreedyPath(start, tuple(stages), path.outcome, rows)
         end = critical_point(f, path.factors[-1])
+        if is_growing(f, end, slowest):
+            return GreedyPath(start, tuple(stages), Outcome.NOT_SETTLED, rows)
         stages.append(Stage(point, path, end))
         point = end
     return GreedyPath(start, tuple(stages), Outcome.MINIMUM, rows)

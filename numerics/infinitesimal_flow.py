@@ -13,19 +13,18 @@ Source
     The linear phases: Li, Luo & Lyu 2021, arXiv:2012.09839, Section 4 (reconstructed).
 """
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
-from itertools import count
 
 import numpy as np
 
 from numerics.errors import ArgumentError
-from numerics.exact import positive
-from numerics.objective import Objective, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, natural_size
+from numerics.exact import integer, positive
+from numerics.integration_steps import accepted_steps
+from numerics.objective import Objective, numbers, require_range, require_symmetric
+from numerics.saddles import CriticalPoint, critical_point, is_growing, largest_rate, natural_size
 
 _LEFT = 1e-10  # of the natural size: where a plateau ends
 _ACTIVE = 1e-11
@@ -33,7 +32,8 @@ _SETTLED = 0.1  # of the slowest escape that counts: relative speed of the colum
 _TOLERANCE = 1e-11
 _EVALUATED = 1e-13
 _PLATEAU_SAMPLES = 24
-_STIFF_STEPS = 600
+_FIRST_STEP = 1e-2  # in units of 1/|grad f|
+_DIVERGED = 1e75
 _MOST_STEPS = 6_000
 
 
@@ -42,45 +42,52 @@ class Outcome(StrEnum):
 
     MINIMUM = "reached a minimum of f over positive semidefinite matrices"
     NO_COLUMNS = "no column of U is left that can grow; give U_0 more columns, or a start off the escape's complement"
-    NOT_SETTLED = "did not settle; the limit may be approached like a power of the time: raise max_steps"
+    DIVERGED = "grew without bound: f has no minimum over positive semidefinite matrices, or none in reach"
+    NOT_SETTLED = "did not settle: its limit is approached like a power of the time (raise max_steps), or f has none"
     RANKS = "still escaping at the largest rank asked for; raise max_rank"
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """B(t) = e^(G (t - begin)) B at a critical point, for begin <= t <= end: `rest` is B at the beginning (n x j)."""
+    """B(t) = V e^(rates (t - begin)) C at a critical point, for begin <= t <= end; V the directions.
+
+    coefficients: C (n x j), which keeps zeros that V C would lose: a column without the fastest direction stays so.
+    """
 
     begin: float
     end: float
     point: CriticalPoint
-    rest: np.ndarray
+    coefficients: np.ndarray
 
     @property
     def times(self) -> np.ndarray:
-        """Evenly spaced."""
-        return np.linspace(self.begin, self.end, _PLATEAU_SAMPLES)
+        """Evenly spaced; one when the plateau is left at once."""
+        return np.linspace(self.begin, self.end, _PLATEAU_SAMPLES if self.end > self.begin else 1)
 
     @property
     def lag(self) -> float:
         """By how much the flow lags behind the greedy stage that leaves this point, whose new column is e^(mu t) u."""
-        part = float(np.linalg.norm(self.point.escape_direction @ self.rest))
+        part = float(np.hypot.reduce(self.coefficients[0]))
         return self.begin - float(np.log(part)) / self.point.escape_rate
 
     def factor(self, time: float) -> np.ndarray:
         """U at a time of the plateau."""
         growth = np.exp(self.point.rates * (time - self.begin))
-        small = self.point.directions @ (growth[:, None] * (self.point.directions.T @ self.rest))
+        small = self.point.directions @ (growth[:, None] * self.coefficients)
         return np.column_stack([self.point.factor, small])
 
 
 @dataclass(frozen=True)
 class Climb:
-    """An integrated piece between two plateaus: times (T,) and the factors U there; `settled` when its end is one."""
+    """An integrated piece between two plateaus: times (T,) and the factors U there.
+
+    outcome: MINIMUM when all columns that are not small have settled at its end, otherwise why it stopped.
+    """
 
     f: Objective
     times: np.ndarray
     factors: tuple[np.ndarray, ...]
-    settled: bool
+    outcome: Outcome
 
     @property
     def begin(self) -> float:
@@ -105,21 +112,25 @@ class InfinitesimalFlow:
     """A trajectory from a start of any smallness.
 
     phases: plateaus and climbs in order, each beginning where the one before ends; points: the critical points passed,
-    from W = 0 on, the last one the limit when `outcome` is MINIMUM; limit: W at the end (n x n); initial_growth:
-    <u_1, W(0) u_1>, u_1 the escape direction of W = 0. Heuristic.
+    from W = 0 on, the last one the limit when `outcome` is MINIMUM; limit: W at the end (n x n); initial_size:
+    |U(0)^T u_1|, the root of <u_1, W(0) u_1>, u_1 the escape direction of W = 0. Heuristic.
     """
 
     f: Objective
     phases: tuple[Plateau | Climb, ...]
     points: tuple[CriticalPoint, ...]
     limit: np.ndarray
-    initial_growth: float
+    initial_size: float
     outcome: Outcome
 
     @property
     def time_shift(self) -> float:
-        """(1/(2 mu_1)) log(1/<u_1, W(0) u_1>): by how much the flow lags behind the greedy trajectory."""
-        return -float(np.log(self.initial_growth)) / (2 * self.points[0].escape_rate)
+        """(1/(2 mu_1)) log(1/<u_1, W(0) u_1>): by how much the flow lags behind the greedy trajectory.
+
+        Infinite where the flow does not leave W = 0 along u_1.
+        """
+        rate = self.points[0].escape_rate
+        return -float(np.log(self.initial_size)) / rate if rate > 0 and self.initial_size > 0 else float("inf")
 
     @property
     def times(self) -> np.ndarray:
@@ -152,41 +163,48 @@ def infinitesimal_flow(
 ) -> InfinitesimalFlow:
     """The flow of a symmetric objective from U(0) = alpha `start` to its limit.
 
-    start: (n x k); alpha: any positive number from 1e-280, also as text. The flow ends at a critical point with
-    lambda_max(-grad f) <= tolerance times its value at W = 0. float64, heuristic. Raises ArgumentError for an f that
-    is not symmetric, a start that does not fit, an alpha or a tolerance that is not positive.
+    start: (n x k); alpha: any positive number, also as text, with the largest entry of alpha `start` within 1e-280 and
+    1e50. The flow ends at a critical point with lambda_max(-grad f) <= tolerance * |grad f(0)|_2. float64, heuristic.
+    Raises ArgumentError for an f that is not symmetric or of sizes beyond float64, a start that does not fit, an alpha,
+    tolerance or max_steps that is not positive.
     """
     require_symmetric(f)
+    require_range(f)
     require_tolerance("tolerance", tolerance)
-    scale = _scale(alpha)
-    base = np.asarray(start, dtype=float)
-    if base.ndim != 2 or base.shape[0] != f.shape[0] or base.shape[1] < 1:
-        raise ArgumentError("start", f"array of shape {base.shape}", f"a matrix of {f.shape[0]} rows")
-    if not np.isfinite(base).all() or not base.any():
-        raise ArgumentError("start", "an array with nan or inf, or of zeros alone", "finite and not zero")
-    rest, time, steps = scale * base, 0.0, 0
+    most = integer("max_steps", max_steps, minimum=1)
+    rest, time, steps = _scaled(f, start, alpha), 0.0, 0
     point = critical_point(f, np.zeros((f.shape[0], 0)))
-    initial_growth = float(np.sum((point.escape_direction @ rest) ** 2))
+    initial_size = float(np.hypot.reduce(point.escape_direction @ rest))
     points, phases, outcome = [point], list[Plateau | Climb](), Outcome.MINIMUM
-    first_rate = max(point.escape_rate, 0.0)
-    while point.escape_rate > tolerance * first_rate:
-        left = _plateau(f, point, rest, time)
-        if left is None:
-            outcome = Outcome.NO_COLUMNS
+    initial = rest @ rest.T
+    slowest = tolerance * (largest_rate(f, point.matrix) or largest_rate(f, initial))
+    moved = float(np.linalg.norm(f.gradient(initial) - f.gradient(point.matrix)))
+    ended = moved <= _LEFT * largest_rate(f, point.matrix)
+    while True:
+        escaping = point.escape_rate > slowest
+        size = natural_size(f, point) if escaping else float(np.linalg.norm(rest)) ** 2
+        left = _plateau(point, rest, time, size)
+        if (ended and not escaping) or not np.isfinite(left.end):
+            outcome = Outcome.NO_COLUMNS if escaping else Outcome.MINIMUM
             break
         phases.append(left)
-        threshold = _ACTIVE * natural_size(f, point)
-        going = climb(f, left.factor(left.end), left.end, threshold, tolerance * first_rate, max_steps - steps)
+        threshold = _ACTIVE * size
+        going = climb(f, left.factor(left.end), left.end, threshold, slowest, most - steps)
         phases.append(going)
-        time, factor, steps = going.end, going.factors[-1], steps + len(going.factors)
-        if not going.settled:
-            outcome = Outcome.NOT_SETTLED
-            return InfinitesimalFlow(f, tuple(phases), tuple(points), factor @ factor.T, initial_growth, outcome)
-        grown, rest = _split(factor, threshold)
-        point = critical_point(f, grown)
+        time, factor, steps, ended = going.end, going.factors[-1], steps + len(going.factors), True
+        outcome = going.outcome
+        if outcome is Outcome.MINIMUM:
+            grown, rest = _split(factor, threshold)
+            point = critical_point(f, grown)
+            outcome = Outcome.NOT_SETTLED if is_growing(f, point, slowest) else Outcome.MINIMUM
+        if outcome is not Outcome.MINIMUM:
+            return InfinitesimalFlow(f, tuple(phases), tuple(points), factor @ factor.T, initial_size, outcome)
         points.append(point)
-    limit = point.matrix + rest @ rest.T
-    return InfinitesimalFlow(f, tuple(phases), tuple(points), limit, initial_growth, outcome)
+    # What neither grows nor decays is part of the limit.
+    staying = point.directions @ np.where(point.rates[:, None] >= -slowest, left.coefficients, 0.0)
+    limit = point.matrix + staying @ staying.T
+    phases = phases or [replace(left, end=time)]
+    return InfinitesimalFlow(f, tuple(phases), tuple(points), limit, initial_size, outcome)
 
 
 def climb(f: Objective, factor: np.ndarray, begin: float, threshold: float, slowest: float, max_steps: int) -> Climb:
@@ -194,8 +212,7 @@ def climb(f: Objective, factor: np.ndarray, begin: float, threshold: float, slow
 
     slowest: the smallest escape rate that counts.
     """
-    norms = np.linalg.norm(factor, axis=0)
-    norms[norms == 0] = 1.0
+    norms = _norms(factor)
     times, factors = [begin], [factor]
     for elapsed, columns, speeds in _moments(f, factor / norms, norms, np.inf, _TOLERANCE):
         current = columns * norms
@@ -205,40 +222,54 @@ def climb(f: Objective, factor: np.ndarray, begin: float, threshold: float, slow
         active = lengths**2 > threshold
         moving = np.linalg.norm(speeds * norms, axis=0)[active] > _SETTLED * slowest * lengths[active]
         if not moving.any():
-            return Climb(f, np.array(times), tuple(factors), True)
+            return Climb(f, np.array(times), tuple(factors), Outcome.MINIMUM)
+        if not np.abs(current).max() < _DIVERGED:
+            return Climb(f, np.array(times[:-1]), tuple(factors[:-1]), Outcome.DIVERGED)
         if len(times) >= max_steps:
             break
-    return Climb(f, np.array(times), tuple(factors), False)
+    return Climb(f, np.array(times), tuple(factors), Outcome.NOT_SETTLED)
 
 
-def require_tolerance(name: str, value: float) -> None:
+def require_tolerance(name: str, value: object) -> None:
     """Raise ArgumentError unless 0 < value < 1."""
-    if not 0 < value < 1:
+    if not positive(name, value) < 1:
         raise ArgumentError(name, value, "a number between 0 and 1")
 
 
-def _scale(alpha: object) -> float:
+def _scaled(f: Objective, start: np.ndarray, alpha: object) -> np.ndarray:
+    """alpha U_0, checked."""
+    base = numbers("start", start)
+    if base.ndim != 2 or base.shape[0] != f.shape[0] or base.shape[1] < 1:
+        raise ArgumentError("start", f"array of shape {base.shape}", f"a matrix of {f.shape[0]} rows")
+    if not np.isfinite(base).all() or not base.any():
+        raise ArgumentError("start", "an array with nan or inf, or of zeros alone", "finite and not zero")
     exact = positive("alpha", alpha)
-    if not Fraction("1e-280") <= exact <= 10**100:
-        raise ArgumentError("alpha", alpha, "within 1e-280 and 1e100")
-    return float(exact)
+    largest = exact * Fraction(float(np.abs(base).max()))
+    if not Fraction("1e-280") <= largest <= 10**50 or not Fraction("1e-300") <= exact <= 10**300:
+        raise ArgumentError("alpha", alpha, "such that the largest entry of alpha U_0 is within 1e-280 and 1e50")
+    return float(exact) * base
 
 
-def _plateau(f: Objective, point: CriticalPoint, rest: np.ndarray, begin: float) -> Plateau | None:
-    """The plateau that begins with the columns `rest`; None when none of them has a part that grows.
+def _norms(factor: np.ndarray) -> np.ndarray:
+    """The norms of the columns, 1 for those of zeros; squares of 1e-170 would vanish."""
+    norms = np.hypot.reduce(factor, axis=0)
+    return np.where(norms > 0, norms, 1.0)
 
-    The columns come back rotated. The growing parts' logarithms give its end.
+
+def _plateau(point: CriticalPoint, rest: np.ndarray, begin: float, size: float) -> Plateau:
+    """The plateau that begins with the columns `rest`, and ends where one has grown to 1e-10 of the size.
+
+    The columns come back rotated. The growing parts' logarithms give its end: infinity when nothing grows.
     """
-    rest = rest[:, np.argsort(-np.linalg.norm(rest, axis=0))]
+    rest = rest[:, np.argsort(-np.hypot.reduce(rest, axis=0))]
     coefficients = point.directions.T @ rest
     triangle = np.transpose(np.linalg.qr(coefficients.T, mode="r")) if rest.size else coefficients
-    sizes = np.linalg.norm(triangle, axis=1)
+    sizes = np.hypot.reduce(triangle, axis=1)
     growing = (point.rates > 0) & (sizes > 0)
-    if not growing.any():
-        return None
-    top = np.sqrt(_LEFT * natural_size(f, point))
-    duration = float(np.min(np.log(top / sizes[growing]) / point.rates[growing]))
-    return Plateau(begin, begin + max(duration, 0.0), point, point.directions @ triangle)
+    top = float(np.sqrt(_LEFT * size))
+    durations = np.log(top / sizes[growing]) / point.rates[growing]
+    duration = 0.0 if sizes.max() > top else float(np.min(durations, initial=np.inf))
+    return Plateau(begin, begin + duration, point, triangle)
 
 
 def _split(factor: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -256,37 +287,25 @@ def _split(factor: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray
 def _moments(
     f: Objective, columns: np.ndarray, norms: np.ndarray, end: float, tolerance: float
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """(time, columns, their speeds) after each accepted step from time 0, for U = columns * norms; ends at `end`.
-
-    DOP853 to begin with; a flow that takes it more than 600 steps is stiff, and LSODA goes on.
-    """
-    from scipy.integrate import DOP853, LSODA  # a third of a second that only flows need
+    """(time, columns, their speeds) after each accepted step from time 0, for U = columns * norms; ends at `end`."""
+    begin = columns * norms
+    # The solvers' time runs in units of the rates, for theirs of the first step overflows with large ones.
+    unit = largest_rate(f, begin @ begin.T) or 1.0
 
     def velocity(_time: float, state: np.ndarray) -> np.ndarray:
         part = state.reshape(columns.shape)
         scaled = part * norms
-        return -(f.gradient(scaled @ scaled.T) @ part).ravel()
+        return ((f.gradient(scaled @ scaled.T) @ part) / -unit).ravel()
 
-    # A trial step that overflows is one that the step control rejects.
-    with np.errstate(over="ignore", invalid="ignore"):
-        solver: DOP853 | LSODA = DOP853(velocity, 0.0, columns.ravel(), end, rtol=tolerance, atol=tolerance)
-        for step in count(1):
-            if solver.status != "running":
-                return
-            with warnings.catch_warnings():
-                # LSODA says twice that it failed; its status is what the outcome is made of.
-                warnings.simplefilter("ignore", UserWarning)
-                solver.step()
-            if solver.status == "failed":
-                return
-            yield solver.t, solver.y.reshape(columns.shape), velocity(solver.t, solver.y).reshape(columns.shape)
-            if step == _STIFF_STEPS and solver.status == "running":
-                solver = LSODA(velocity, solver.t, solver.y, end, rtol=tolerance, atol=tolerance)
+    first = min(_FIRST_STEP, unit * end)
+    for time, state in accepted_steps(velocity, columns.ravel(), unit * end, tolerance, first_step=first):
+        with np.errstate(over="ignore", invalid="ignore"):
+            speeds = unit * velocity(time, state).reshape(columns.shape)
+        yield time / unit, state.reshape(columns.shape), speeds
 
 
 def _steps_to(f: Objective, factor: np.ndarray, elapsed: float) -> np.ndarray:
     """U after a time, from `factor`."""
-    norms = np.linalg.norm(factor, axis=0)
-    norms[norms == 0] = 1.0
+    norms = _norms(factor)
     *_, (_, columns, _) = _moments(f, factor / norms, norms, elapsed, _EVALUATED)
     return columns * norms

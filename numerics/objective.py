@@ -22,6 +22,7 @@ _PROBES = 40
 _GRADIENT_ERROR = 1e-5
 _ROUNDING = 1e-9
 _SIZES = (0.1, 1.0, 10.0)
+_LARGEST = 1e50
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def completion(problem: MatrixCompletion) -> Objective:
 
 def sensing(measurements: np.ndarray, values: np.ndarray) -> Objective:
     """f(W) = 1/2 sum_k (<X_k, W> - y_k)^2 for measurements X (K x p x q) and values y (K). Raises ArgumentError."""
-    matrices, targets = np.asarray(measurements, dtype=float), np.asarray(values, dtype=float)
+    matrices, targets = numbers("measurements", measurements), numbers("values", values)
     if matrices.ndim != 3 or min(matrices.shape) < 1:
         raise ArgumentError("measurements", f"array of shape {matrices.shape}", "a stack (K, rows, columns), K >= 1")
     if targets.shape != matrices.shape[:1]:
@@ -96,6 +97,17 @@ def sensing(measurements: np.ndarray, values: np.ndarray) -> Objective:
         lambda matrix: (errors(matrix) @ flat).reshape(shape),
         lambda _matrix, direction: ((flat @ direction.ravel()) @ flat).reshape(shape),
     )
+
+
+def numbers(name: str, given: object) -> np.ndarray:
+    """The array in float64. Raises ArgumentError for what is not an array of real numbers."""
+    try:
+        found = np.asarray(given)
+        if found.dtype.kind != "c":
+            return found.astype(float)
+    except (TypeError, ValueError):
+        pass
+    raise ArgumentError(name, f"{type(given).__name__} of something else", "an array of real numbers")
 
 
 def lifted(f: Objective) -> Objective:
@@ -120,19 +132,38 @@ def lifted(f: Objective) -> Objective:
 def require_symmetric(f: Objective, *, seed: int = 0) -> None:
     """Raise ArgumentError unless f is of square matrices and its gradient at symmetric ones is symmetric.
 
-    Tried at three random symmetric matrices: what fails is proved not to be symmetric, what passes is not proved.
+    Tried at W = 0 and three random symmetric matrices: what fails is proved not symmetric, what passes is not proved.
     """
     expected = "symmetric, f(W) = f(W^T); for any other use the asymmetric algorithm"
     if f.shape[0] != f.shape[1]:
         raise ArgumentError("f", f"an objective of {f.shape[0]} x {f.shape[1]} matrices", expected)
     random = np.random.default_rng(seed)
-    for size in _SIZES:
+    largest = 0.0
+    # Size 0 tells targets apart that are far smaller than the other probes.
+    for size in (0.0, *_SIZES):
         square = size * random.standard_normal(f.shape)
         found = f.gradient(square + square.T)
+        largest = max(largest, float(np.abs(found).max()))
         worst = np.unravel_index(int(np.argmax(np.abs(found - found.T))), f.shape)
-        if abs(found[worst] - found.T[worst]) > _ROUNDING * (1 + float(np.abs(found).max())):
+        if not abs(found[worst] - found.T[worst]) <= _ROUNDING * largest:
             row, column = (int(part) + 1 for part in worst)
             raise ArgumentError("f", f"an objective that tells entry ({row},{column}) from ({column},{row})", expected)
+
+
+def require_range(f: Objective) -> None:
+    """Raise ArgumentError unless grad f(0) and the curvature along it are 0 or of sizes between 1e-50 and 1e50.
+
+    Beyond, squares of the float64 numbers of a flow overflow or vanish.
+    """
+    zero = np.zeros(f.shape)
+    pull = f.gradient(zero)
+    largest = float(np.abs(pull).max())
+    curvature = float(np.abs(f.derivative(zero, pull / largest)).max()) if largest > 0 else 0.0
+    for name, number in (("gradient at 0", largest), ("curvature at 0", curvature)):
+        if not (number == 0 or 1 / _LARGEST <= number <= _LARGEST):
+            raise ArgumentError(
+                "f", f"an objective with a {name} of {number:.3g}", "within 1e-50 and 1e50: change units"
+            )
 
 
 def _check_probe(here: np.ndarray, there: np.ndarray, value: Callable[[np.ndarray], float], gradient: Map) -> None:
@@ -147,7 +178,7 @@ def _check_probe(here: np.ndarray, there: np.ndarray, value: Callable[[np.ndarra
     tangent = float(np.sum(slope * rise))
     step = 1e-5
     measured = (float(value(here + step * rise)) - float(value(here - step * rise))) / (2 * step)
-    scale = abs(low) + abs(high) + abs(tangent) + float(np.linalg.norm(slope)) + 1.0
+    scale = abs(low) + abs(high) + abs(tangent) + float(np.linalg.norm(slope))
     if abs(measured - tangent) > _GRADIENT_ERROR * scale:
         raise ArgumentError("gradient", f"a map with slope {tangent:.6g} where f has {measured:.6g}", "that of f")
     if high < low + tangent - _ROUNDING * scale:

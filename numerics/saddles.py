@@ -19,9 +19,10 @@ import numpy as np
 from numerics.objective import Objective
 
 #: Curvatures below this fraction of the largest count as none.
-_FLAT = 1e-5
-_NEWTON_STEPS = 4
+_FLAT = 1e-7
+_NEWTON_STEPS = 8
 _FINISHED = 1e-15
+_CREEPING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,21 @@ def critical_point(f: Objective, factor: np.ndarray) -> CriticalPoint:
     return CriticalPoint(best, rates[::-1], directions[:, ::-1], float(np.linalg.norm(best_force)))
 
 
+def is_growing(f: Objective, point: CriticalPoint, slowest: float) -> bool:
+    """Whether tr W still grows, more than a thousandth as fast as the slowest rate that counts.
+
+    Where f has no minimum of this rank, a flow goes to infinity ever more slowly, and Newton steps find nothing.
+    Columns that shrink like a power of the time are no such case: the point without them is near.
+    """
+    size = float(np.linalg.norm(point.factor)) ** 2
+    return float(np.sum(force(f, point.factor) * point.factor)) > _CREEPING * slowest * size
+
+
+def largest_rate(f: Objective, matrix: np.ndarray) -> float:
+    """The spectral norm of grad f(W)."""
+    return float(np.linalg.norm(f.gradient(matrix), 2))
+
+
 def force(f: Objective, factor: np.ndarray) -> np.ndarray:
     """dU/dt = G(U U^T) U (n x r)."""
     return -f.gradient(factor @ factor.T) @ factor
@@ -97,6 +113,22 @@ def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndar
         direction = moved.reshape(factor.shape)
         turn = direction @ factor.T
         jacobian[:, place] = (pull @ direction - f.derivative(matrix, turn + turn.T) @ factor).ravel()
-    curvatures, modes = np.linalg.eigh((jacobian + jacobian.T) / 2)
+    # Rotations of the columns leave U U^T; next to a critical point their curvatures are small but not 0.
+    turned = _rotations(factor)
+    onto = np.eye(factor.size) - turned @ turned.T
+    curvatures, modes = np.linalg.eigh(onto @ (jacobian + jacobian.T) @ onto / 2)
     kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
     return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
+
+
+def _rotations(factor: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of the directions factor X, X antisymmetric, as columns of a matrix."""
+    left, sizes, right = np.linalg.svd(factor, full_matrices=False)
+    found = [np.zeros((factor.size, 0))]
+    for one in range(len(sizes)):
+        for other in range(one):
+            turn = sizes[one] * np.outer(left[:, one], right[other]) - sizes[other] * np.outer(
+                left[:, other], right[one]
+            )
+            found.append(turn.reshape(-1, 1) / (np.hypot(sizes[one], sizes[other]) or 1.0))
+    return np.column_stack(found)

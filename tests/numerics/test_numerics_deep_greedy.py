@@ -119,7 +119,7 @@ ONE_SIDED = Objective((2, 2), lambda w: float(w[0, 1] ** 2), lambda w: np.diag([
         (lambda: deep_flow(F, 17, "0.1"), "depth: 17 is not at most 16"),
         (lambda: deep_flow(F, 3, "0"), "alpha: 0 is not a positive decimal number"),
         (lambda: deep_flow(F, 3, "1e-100"), "alpha: 1e-100 is not within 1e-280 and 1e100 when raised to the depth 3"),
-        (lambda: deep_flow(F, 3, "0.1", tolerance=0.0), "tolerance: 0.0 is not a number between 0 and 1"),
+        (lambda: deep_flow(F, 3, "0.1", tolerance=0.0), "tolerance: 0.0 is not a positive decimal number"),
         (lambda: deep_glrl(F, 3, eps="-1"), "eps: -1 is not a positive decimal number"),
         (lambda: deep_glrl(F, 3, eps="0.1"), "eps: 0.1 is not within 1e-15 and 1e-3"),
         (lambda: deep_glrl(F, 3, max_rank=0), "max_rank: 0 is not an integer of at least 1"),
