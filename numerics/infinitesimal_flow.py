@@ -182,13 +182,13 @@ def infinitesimal_flow(
     ended = moved <= _LEFT * largest_rate(f, point.matrix)
     while True:
         escaping = point.escape_rate > slowest
-        size = natural_size(f, point) if escaping else float(np.linalg.norm(rest)) ** 2
-        left = _plateau(point, rest, time, size)
+        length = float(np.sqrt(natural_size(f, point)) if escaping else np.hypot.reduce(rest.ravel()))
+        left = _plateau(point, rest, time, length)
         if (ended and not escaping) or not np.isfinite(left.end):
             outcome = Outcome.NO_COLUMNS if escaping else Outcome.MINIMUM
             break
         phases.append(left)
-        threshold = _ACTIVE * size
+        threshold = _ACTIVE * length**2
         going = climb(f, left.factor(left.end), left.end, threshold, slowest, most - steps)
         phases.append(going)
         time, factor, steps, ended = going.end, going.factors[-1], steps + len(going.factors), True
@@ -256,8 +256,8 @@ def _norms(factor: np.ndarray) -> np.ndarray:
     return np.where(norms > 0, norms, 1.0)
 
 
-def _plateau(point: CriticalPoint, rest: np.ndarray, begin: float, size: float) -> Plateau:
-    """The plateau that begins with the columns `rest`, and ends where one has grown to 1e-10 of the size.
+def _plateau(point: CriticalPoint, rest: np.ndarray, begin: float, length: float) -> Plateau:
+    """The plateau that begins with the columns `rest`, and ends where one has grown to 1e-5 of the length.
 
     The columns come back rotated. The growing parts' logarithms give its end: infinity when nothing grows.
     """
@@ -266,8 +266,8 @@ def _plateau(point: CriticalPoint, rest: np.ndarray, begin: float, size: float) 
     triangle = np.transpose(np.linalg.qr(coefficients.T, mode="r")) if rest.size else coefficients
     sizes = np.hypot.reduce(triangle, axis=1)
     growing = (point.rates > 0) & (sizes > 0)
-    top = float(np.sqrt(_LEFT * size))
-    durations = np.log(top / sizes[growing]) / point.rates[growing]
+    top = float(np.sqrt(_LEFT)) * length
+    durations = (np.log(top) - np.log(sizes[growing])) / point.rates[growing] if growing.any() else np.zeros(0)
     duration = 0.0 if sizes.max() > top else float(np.min(durations, initial=np.inf))
     return Plateau(begin, begin + duration, point, triangle)
 

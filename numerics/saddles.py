@@ -113,22 +113,6 @@ def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndar
         direction = moved.reshape(factor.shape)
         turn = direction @ factor.T
         jacobian[:, place] = (pull @ direction - f.derivative(matrix, turn + turn.T) @ factor).ravel()
-    # Rotations of the columns leave U U^T; next to a critical point their curvatures are small but not 0.
-    turned = _rotations(factor)
-    onto = np.eye(factor.size) - turned @ turned.T
-    curvatures, modes = np.linalg.eigh(onto @ (jacobian + jacobian.T) @ onto / 2)
+    curvatures, modes = np.linalg.eigh((jacobian + jacobian.T) / 2)
     kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
     return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
-
-
-def _rotations(factor: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the directions factor X, X antisymmetric, as columns of a matrix."""
-    left, sizes, right = np.linalg.svd(factor, full_matrices=False)
-    found = [np.zeros((factor.size, 0))]
-    for one in range(len(sizes)):
-        for other in range(one):
-            turn = sizes[one] * np.outer(left[:, one], right[other]) - sizes[other] * np.outer(
-                left[:, other], right[one]
-            )
-            found.append(turn.reshape(-1, 1) / (np.hypot(sizes[one], sizes[other]) or 1.0))
-    return np.column_stack(found)

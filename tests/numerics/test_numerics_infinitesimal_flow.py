@@ -195,16 +195,43 @@ def test_a_tiny_column_keeps_its_digits() -> None:
             assert measured == pytest.approx(float(second), rel=1e-8)
 
 
-def test_the_second_value_scales_with_alpha_down_to_a_hundred_digits() -> None:
-    """sigma_2 ~ alpha^{2(1 - mu_2/mu_1)} at the end: with equal constants, from 1e-20 to 1e-200."""
-    root = np.sqrt(1 + 4 * 1.5**2)
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_the_second_value_scales_with_alpha_down_to_hundreds_of_digits(ratio: float) -> None:
+    """sigma_2 ~ alpha^{2(1 - mu_2/mu_1)} at the end, with equal constants; at 1e-270 its root is below 1e-154."""
+    root = np.sqrt(1 + 4 * ratio**2)
     exponent = 2 * (1 - (root - 1) / (root + 1))
     constants = []
-    for digits in (20, 60, 100, 120):
-        found = infinitesimal_flow(completion(counterexample(1.5)), np.eye(4), f"1e-{digits}")
+    for digits in (20, 60, 100, 270):
+        found = infinitesimal_flow(completion(counterexample(ratio)), np.eye(4), f"1e-{digits}")
         lengths = np.sort(np.hypot.reduce(found.factor(clock(found)), axis=0))
         constants.append(2 * np.log10(lengths[-2]) + exponent * digits)
     assert constants == pytest.approx([constants[0]] * 4, abs=1e-6)
+
+
+def test_what_neither_grows_nor_decays_is_part_of_the_limit() -> None:
+    """Row 2 is pulled to 0, row 3 is not observed: its square stays what it was."""
+    mask = np.ones((3, 3))
+    mask[2], mask[:, 2] = 0, 0
+    f = completion(MatrixCompletion(mask, np.diag([1.0, -1.0, 0.0])))
+    limit = infinitesimal_flow(f, np.eye(3), "1e-7").limit
+    assert limit[0, 0] == pytest.approx(1)
+    assert limit[1, 1] == pytest.approx(0, abs=1e-25)
+    assert limit[2, 2] == pytest.approx(1e-14, rel=1e-9)
+
+
+def test_columns_of_any_ratio_of_sizes_keep_their_determinant() -> None:
+    """On a plateau det U(t) = det U(0) e^(t tr G), whatever the order of the columns."""
+    turn = np.linalg.qr(np.random.default_rng(9).standard_normal((4, 4)))[0]
+    start = np.random.default_rng(10).standard_normal((4, 4))
+    sizes = np.array([1e-40, 1.0, 1e-20, 1e-60])
+    found = infinitesimal_flow(full(turn @ np.diag([3.0, 2.0, 1.0, -1.0]) @ turn.T), start * sizes, "1e-50")
+    plateau = found.phases[0]
+    for time in np.linspace(0, plateau.end, 5):
+        factor = plateau.factor(time)
+        lengths = np.hypot.reduce(factor, axis=0)
+        logarithm = np.linalg.slogdet(factor / lengths)[1] + np.sum(np.log(lengths))
+        exact = np.linalg.slogdet(start)[1] + np.sum(np.log(sizes * 1e-50)) + 5.0 * time
+        assert logarithm == pytest.approx(exact, abs=1e-8)
 
 
 @pytest.mark.parametrize("alpha", ["1e-3", "1e-100"])
