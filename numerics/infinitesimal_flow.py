@@ -8,7 +8,8 @@ Implementation notes
     U may be rotated from the right at any time, which leaves U U^T: on a plateau the columns of B are rotated so that
     the second is free of the fastest direction, the third of the two fastest, and so on. So columns of any ratio of
     sizes keep their relative accuracy, and a start of 1e-100 costs as much as one of 1e-3. Plateaus are left when B
-    has grown to 1e-10 of the size W will get; what W then misses is of that order. float64 and heuristic.
+    has grown to 1e-10 of the size W will get; what W then misses is of that order. A plateau at a point from which A
+    itself can grow on (disconnected masks) has no such form, and is integrated in short steps. float64 and heuristic.
 Source
     The linear phases: Li, Luo & Lyu 2021, arXiv:2012.09839, Section 4 (reconstructed).
 """
@@ -24,7 +25,7 @@ from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.integration_steps import accepted_steps
 from numerics.objective import Objective, numbers, require_range, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, is_growing, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, growth_within, is_growing, largest_rate, natural_size
 
 _LEFT = 1e-10  # of the natural size: where a plateau ends
 _ACTIVE = 1e-11
@@ -173,6 +174,7 @@ def infinitesimal_flow(
     require_tolerance("tolerance", tolerance)
     most = integer("max_steps", max_steps, minimum=1)
     rest, time, steps = _scaled(f, start, alpha), 0.0, 0
+    factor = rest
     point = critical_point(f, np.zeros((f.shape[0], 0)))
     initial_size = float(np.hypot.reduce(point.escape_direction @ rest))
     points, phases, outcome = [point], list[Plateau | Climb](), Outcome.MINIMUM
@@ -187,9 +189,15 @@ def infinitesimal_flow(
         if (ended and not escaping) or not np.isfinite(left.end):
             outcome = Outcome.NO_COLUMNS if escaping else Outcome.MINIMUM
             break
-        phases.append(left)
         threshold = _ACTIVE * length**2
-        going = climb(f, left.factor(left.end), left.end, threshold, slowest, most - steps)
+        within = growth_within(f, point)
+        if within > slowest:
+            # The columns that have settled hold the beginnings of growth, which the closed form leaves out.
+            phases.append(_wait(f, factor, time, threshold, slowest, within, most - steps))
+        else:
+            phases.append(left)
+        before = phases[-1]
+        going = climb(f, before.factor(before.end), before.end, threshold, slowest, most - steps)
         phases.append(going)
         time, factor, steps, ended = going.end, going.factors[-1], steps + len(going.factors), True
         outcome = going.outcome
@@ -225,6 +233,27 @@ def climb(f: Objective, factor: np.ndarray, begin: float, threshold: float, slow
             return Climb(f, np.array(times), tuple(factors), Outcome.MINIMUM)
         if not np.abs(current).max() < _DIVERGED:
             return Climb(f, np.array(times[:-1]), tuple(factors[:-1]), Outcome.DIVERGED)
+        if len(times) >= max_steps:
+            break
+    return Climb(f, np.array(times), tuple(factors), Outcome.NOT_SETTLED)
+
+
+def _wait(
+    f: Objective, factor: np.ndarray, begin: float, threshold: float, slowest: float, growth: float, max_steps: int
+) -> Climb:
+    """Integrate a plateau until a column with squared norm above `threshold` moves faster than `slowest`.
+
+    Its steps are short enough for DOP853 to follow parts that grow at the rate `growth` however small they are.
+    """
+    norms = _norms(factor)
+    times, factors = [begin], [factor]
+    for elapsed, columns, speeds in _moments(f, factor / norms, norms, np.inf, _TOLERANCE, longest_step=0.5 / growth):
+        times.append(begin + elapsed)
+        factors.append(columns * norms)
+        lengths = np.linalg.norm(factors[-1], axis=0)
+        active = lengths**2 > threshold
+        if np.any(np.linalg.norm(speeds * norms, axis=0)[active] > slowest * lengths[active]):
+            return Climb(f, np.array(times), tuple(factors), Outcome.MINIMUM)
         if len(times) >= max_steps:
             break
     return Climb(f, np.array(times), tuple(factors), Outcome.NOT_SETTLED)
@@ -285,7 +314,13 @@ def _split(factor: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _moments(
-    f: Objective, columns: np.ndarray, norms: np.ndarray, end: float, tolerance: float
+    f: Objective,
+    columns: np.ndarray,
+    norms: np.ndarray,
+    end: float,
+    tolerance: float,
+    *,
+    longest_step: float | None = None,
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
     """(time, columns, their speeds) after each accepted step from time 0, for U = columns * norms; ends at `end`."""
     begin = columns * norms
@@ -298,7 +333,9 @@ def _moments(
         return ((f.gradient(scaled @ scaled.T) @ part) / -unit).ravel()
 
     first = min(_FIRST_STEP, unit * end)
-    for time, state in accepted_steps(velocity, columns.ravel(), unit * end, tolerance, first_step=first):
+    longest = None if longest_step is None else unit * longest_step
+    steps = accepted_steps(velocity, columns.ravel(), unit * end, tolerance, first_step=first, longest_step=longest)
+    for time, state in steps:
         with np.errstate(over="ignore", invalid="ignore"):
             speeds = unit * velocity(time, state).reshape(columns.shape)
         yield time / unit, state.reshape(columns.shape), speeds

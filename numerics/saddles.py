@@ -102,8 +102,27 @@ def natural_size(f: Objective, point: CriticalPoint) -> float:
     return point.escape_rate / curvature if curvature > 0 else 1.0
 
 
+def growth_within(f: Objective, point: CriticalPoint) -> float:
+    """The rate at which a factor of the same rank leaves the point, 0 where the point is a minimum among these.
+
+    Positive where the observed entries fall into parts, say: then a column that has settled in one part still grows in
+    another one.
+    """
+    if point.rank == 0:
+        return 0.0
+    curvatures = np.linalg.eigvalsh(_jacobian(f, point.factor))
+    return max(float(curvatures[-1]), 0.0)
+
+
 def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndarray:
     """The least-norm X with D force [X] = force, by the eigenvalues of the symmetric Jacobian."""
+    curvatures, modes = np.linalg.eigh(_jacobian(f, factor))
+    kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
+    return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
+
+
+def _jacobian(f: Objective, factor: np.ndarray) -> np.ndarray:
+    """The derivative of the force as a symmetric matrix (n r x n r)."""
     matrix = factor @ factor.T
     pull = -f.gradient(matrix)
     jacobian = np.empty((factor.size, factor.size))
@@ -113,6 +132,4 @@ def _newton_step(f: Objective, factor: np.ndarray, value: np.ndarray) -> np.ndar
         direction = moved.reshape(factor.shape)
         turn = direction @ factor.T
         jacobian[:, place] = (pull @ direction - f.derivative(matrix, turn + turn.T) @ factor).ravel()
-    curvatures, modes = np.linalg.eigh((jacobian + jacobian.T) / 2)
-    kept = np.abs(curvatures) > _FLAT * np.abs(curvatures).max(initial=0.0)
-    return np.asarray((modes[:, kept] / curvatures[kept]) @ (modes[:, kept].T @ value.ravel())).reshape(factor.shape)
+    return (jacobian + jacobian.T) / 2

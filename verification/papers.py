@@ -307,7 +307,7 @@ LI_LUO_LYU = Paper(
             ("infinitesimal-flow-is-glrl",),
             Provenance.RECONSTRUCTED,
             "The paper's assumptions were not available; here one problem and its first stage, measured. Later stages "
-            "are compared in glrl-ranks-are-critical: with disconnected masks the flow may leave in another order.",
+            "are compared in glrl-ranks-are-critical: with disconnected masks the flow may part from the algorithm.",
         ),
         PaperClaim(
             "algorithm",

@@ -21,7 +21,9 @@ from numerics import (
     objective,
     sensing,
 )
+from numerics.coupling import connectivity
 from numerics.infinitesimal_flow import Climb, Outcome, Plateau
+from numerics.random_completion import diagonal_problem
 
 RATIOS = [1.1, 1.5, 2.0]
 
@@ -417,3 +419,19 @@ def test_sensing_recovers_a_matrix_of_rank_two() -> None:
     found = infinitesimal_flow(f, random.standard_normal((6, 6)), "1e-60")
     assert found.outcome is Outcome.MINIMUM
     assert gap(found.limit, truth) < 1e-8
+
+
+def test_a_column_that_settled_in_one_part_of_the_mask_still_grows_in_another() -> None:
+    """Pinned: the closed form of a plateau once dropped what a settled column holds in the other part, seed 143."""
+    problem = diagonal_problem(4, True, 143)
+    assert len(connectivity(problem.mask).components) == 2
+    start = np.random.default_rng(143).standard_normal((4, 4))
+    flow = infinitesimal_flow(completion(problem), start, "1e-12")
+    layers = [1e-12 * start.T, 1e-12 * start]
+    for time in (40.0, 55.0, 70.0, 90.0):
+        own = integrate(problem, layers, max_time=time, residual_tolerance=1e-14, relative_tolerance=1e-12)
+        matrix = end_to_end(own.final_layers)
+        assert own.times[-1] == pytest.approx(time)
+        assert np.linalg.norm(flow.matrix(time) - matrix) < 1e-7
+    # What is not observed between the parts is not zero, as it would be in greedy low-rank learning.
+    assert abs(flow.matrix(90.0)[0, 1:]).max() > 0.1
