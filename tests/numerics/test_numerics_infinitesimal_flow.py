@@ -13,6 +13,7 @@ from numerics import (
     Objective,
     ScipyEngine,
     completion,
+    end_to_end,
     flow_limit,
     glrl_symmetric,
     infinitesimal_flow,
