@@ -27,7 +27,7 @@ from numerics.exact import integer, positive
 from numerics.infinitesimal_flow import Outcome, require_tolerance
 from numerics.integration_steps import accepted_steps
 from numerics.objective import Objective, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, natural_size
+from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
 
 _LEFT = 1e-9  # of the size W will get: where a plateau ends
 _ACTIVE = 1e-12
@@ -97,18 +97,24 @@ def deep_flow(
 ) -> DeepPath:
     """Gradient flow of the depth-L network from W_l(0) = alpha I, W(0) = alpha^L I, to its limit.
 
-    f: convex, of symmetric n x n matrices; depth: 3 to 16; alpha: positive, alpha^L at least 1e-280. The flow ends at
-    a critical point with lambda_max(-grad f) <= tolerance times its value at W = 0. Heuristic. Raises ArgumentError.
+    f: convex, of symmetric n x n matrices; depth: 3 to 16; alpha: positive, alpha^L at least 1e-305. The flow ends at
+    a critical point with lambda_max(-grad f) <= tolerance * |grad f(0)|_2, or, where no eigenvalue is positive
+    there, shrinks towards it. W stays symmetric, as in exact arithmetic; where -grad f has negative eigenvalues of
+    large size, rounding may drive an integration of the layers away from such matrices. Heuristic. Raises
+    ArgumentError.
     """
     require_symmetric(f)
     layers = _depth(depth)
     require_tolerance("tolerance", tolerance)
+    integer("max_steps", max_steps, minimum=1)
     scale = positive("alpha", alpha)
-    if not Fraction("1e-280") <= scale**layers <= 10**100:
-        raise ArgumentError("alpha", alpha, f"within 1e-280 and 1e100 when raised to the depth {layers}")
+    if not Fraction("1e-305") <= scale**layers <= 10**100:
+        raise ArgumentError("alpha", alpha, f"within 1e-305 and 1e100 when raised to the depth {layers}")
     point = critical_point(f, np.zeros((f.shape[0], 0)))
     small = _Spectrum(point.directions, np.full(f.shape[0], 2 * np.log(float(scale))), layers)
-    slowest, steps = tolerance * max(point.escape_rate, 0.0), 0
+    if point.escape_rate <= 0:
+        return _shrunk(f, point, small, tolerance, max_steps)
+    slowest, steps = tolerance * point.escape_rate, 0
     points, phases = [point], list[DeepPhase]()
     while point.escape_rate > slowest:
         size = natural_size(f, point)
@@ -146,12 +152,13 @@ def deep_glrl(
     require_symmetric(f)
     layers = _depth(depth)
     require_tolerance("tolerance", tolerance)
+    integer("max_steps", max_steps, minimum=1)
     small = positive("eps", eps)
     if not Fraction("1e-15") <= small <= Fraction("1e-3"):
         raise ArgumentError("eps", eps, "within 1e-15 and 1e-3")
     most = f.shape[0] if max_rank is None else integer("max_rank", max_rank, minimum=1)
     point = critical_point(f, np.zeros((f.shape[0], 0)))
-    slowest = tolerance * max(point.escape_rate, 0.0)
+    slowest = tolerance * largest_rate(f, point.matrix)
     points, phases = [point], list[DeepPhase]()
     while point.escape_rate > slowest:
         if point.rank >= most:
@@ -172,6 +179,14 @@ def _depth(depth: int) -> int:
     if layers > _DEEPEST:
         raise ArgumentError("depth", depth, f"at most {_DEEPEST}")
     return layers
+
+
+def _shrunk(f: Objective, zero: CriticalPoint, start: _Spectrum, tolerance: float, max_steps: int) -> DeepPath:
+    """The flow when W = 0 minimises f: integrated until it has settled, or has shrunk to 1e-12 of its start."""
+    slowest = tolerance * float(np.linalg.norm(f.gradient(start.matrix), 2))
+    threshold = np.log(_ACTIVE) + float(start.log_values.max())
+    phase, end, settled = _climb(f, start, threshold, slowest, max_steps)
+    return DeepPath((phase,), (zero,), end.matrix, Outcome.MINIMUM if settled else Outcome.NOT_SETTLED)
 
 
 def _finished(f: Objective, spectrum: _Spectrum) -> CriticalPoint:
@@ -232,11 +247,13 @@ def _velocity(pull: np.ndarray, logs: np.ndarray, basis: np.ndarray, depth: int)
     """ds/dt and dQ/dt; see the module's text."""
     moved = pull @ basis
     inner = basis.T @ moved
-    values, speeds = np.exp(logs), np.exp((0.5 * depth - 1) * logs)
-    weights = values * speeds
-    gaps = values[None, :] - values[:, None]
-    softened = gaps**2 + (_EQUAL * (values[None, :] + values[:, None])) ** 2
-    turn = inner * (weights[:, None] + weights[None, :]) * gaps / softened
+    speeds = np.exp((0.5 * depth - 1) * logs)
+    # e^s_i in units of the larger one of the pair (i, j): squares of small eigenvalues would underflow to 0/0.
+    ratios = np.exp(np.minimum(logs[:, None] - logs[None, :], 0.0))
+    weights = ratios * speeds[:, None]
+    gaps = ratios.T - ratios
+    softened = gaps**2 + (_EQUAL * (ratios + ratios.T)) ** 2
+    turn = inner * (weights + weights.T) * gaps / softened
     return 2 * np.diag(inner) * speeds, basis @ turn + (moved - basis @ inner) * speeds
 
 

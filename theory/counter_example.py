@@ -156,8 +156,9 @@ def small_start_derivation(end: Matrix) -> Derivation:
             identity("mu_1 is simple: mu_1 - mu_2", rates[0] - rates[1], sp.S.One),
             positive("and the start has a part along u_1: |U(0)^T u_1|^2 is a positive multiple of", (top.T * top)[0]),
             argument(
-                "So, for every T, the flow shifted in time tends to the greedy stage at T as alpha -> 0 (granted), and "
-                "the stage tends to M_rank as T grows (greedy)"
+                "So, for every T, the flow shifted in time tends to the greedy stage at T as alpha -> 0 (granted). "
+                "That stage, the limit eps -> 0, is itself a curve of u = (x, y, x, y), early on small with x, y > 0, "
+                "so by the same argument it tends to M_rank as T grows (greedy)"
             ),
             _same("M_rank minimises f, f = 0", _masked(end), _given),
             argument(

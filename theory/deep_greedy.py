@@ -66,11 +66,15 @@ def flow_derivation(claimed: Expr = power) -> Derivation:
                 _pull.T @ (_over @ _layer) + (_over @ _layer).T @ _pull,
                 {_velocity: _over.T @ _pull},
             ),
-            argument("G and W are symmetric, so that is G W + W G"),
             argument(
-                "Balanced layers have W^T W = (X^T X)^L (end-to-end-flow), and W^T W = W^2: the positive semidefinite "
-                "matrix X^T X is W^(2/L) = M. W stays symmetric, for the transposed flow is the same, and positive "
-                "semidefinite, for no eigenvalue changes its sign (singular-value-memory)"
+                "W stays symmetric, for W^T moves by the same equation (end-to-end-flow), which has one solution: the "
+                "rank of W is constant, since no singular value reaches or leaves 0 (singular-value-memory, forwards "
+                "and backwards in time), and the powers in that equation are smooth among matrices of one rank"
+            ),
+            argument("G and W are symmetric, so that the above is G W + W G"),
+            argument(
+                "Balanced layers have W^T W = (X^T X)^L (end-to-end-flow), and W^T W = W^2. W stays positive "
+                "semidefinite, for no eigenvalue changes its sign, so that X^T X is W^(2/L) = M"
             ),
             identity(
                 "W is the claimed power of M: where W has the eigenvalue sigma, M has sigma^(2/L)",

@@ -186,7 +186,7 @@ def _greedy(dataset: xr.Dataset) -> Figure:
 def _greedy_path(axes: Axes, trial: xr.Dataset) -> None:
     """Singular values of one trial's flow as lines, those of the stages as rings."""
     times, values = trial["time"].values, trial["singular_value"].values
-    for mode in range(trial.sizes["mode"] - 1):
+    for mode in range(trial.attrs["rank"]):
         axes.plot(times, values[:, mode], color="0.25", linestyle=_DASHES[mode % len(_DASHES)], linewidth=1.3)
         place = rf"$\sigma_{{{mode + 1}}}$"
         axes.annotate(place, (times[-1], values[-1, mode]), xytext=(3, 0), textcoords="offset points", fontsize=8)

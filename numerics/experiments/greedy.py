@@ -46,6 +46,8 @@ def points(settings: Settings) -> Sequence[Parameters]:
     """One path per seed, then the distances at all scales per depth and seed. Raises ArgumentError."""
     if settings["rank"] > settings["size"]:
         raise ArgumentError("rank", settings["rank"], f"at most the size {settings['size']}")
+    if not settings["path_scale"] < 1:
+        raise ArgumentError("path_scale", settings["path_scale"], "below 1, so that the flow lags behind GLRL")
     fixed = {name: settings[name] for name in ("size", "rank", "observed")}
     seeds = [seed_of(settings["seed"], trial) for trial in range(settings["trials"])]
     paths = [{"seed": seed, "path_scale": settings["path_scale"], **fixed} for seed in seeds]
@@ -120,7 +122,7 @@ def _flow_limit(f: Objective, depth: int, scale: float, tolerance: float) -> tup
 def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[Result | None]) -> xr.Dataset:
     """Paths per seed and distances per depth, scale and seed; nan where a point is missing or did not settle."""
     trials, depths, scales = settings["trials"], settings["depths"], settings["scales"]
-    modes, stages = settings["rank"] + 1, settings["rank"] + 1
+    modes, stages = min(settings["rank"] + 1, settings["size"]), settings["rank"] + 1
     times, values = np.full((trials, _TIMES), np.nan), np.full((trials, _TIMES, modes), np.nan)
     stage_times = np.full((trials, stages, _STAGE_TIMES), np.nan)
     stage_values = np.full((trials, stages, _STAGE_TIMES, modes), np.nan)

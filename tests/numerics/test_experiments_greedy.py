@@ -68,3 +68,17 @@ def test_everything_observed_ends_at_the_truth_and_the_stages_lie_on_the_path(fo
 def test_a_rank_above_the_size_is_refused() -> None:
     with pytest.raises(ArgumentError, match="rank: 6 is not at most the size 5"):
         EXPERIMENT.points(SETTINGS | {"rank": 6})
+
+
+def test_a_path_that_does_not_start_small_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"path_scale: 1.0 is not below 1, so that the flow lags behind GLRL"):
+        EXPERIMENT.points(SETTINGS | {"path_scale": 1.0})
+
+
+def test_a_truth_of_full_rank_has_as_many_modes_as_rows() -> None:
+    settings = SETTINGS | {"size": 3, "rank": 3, "depths": [3], "scales": [1e-300], "trials": 1}
+    points = EXPERIMENT.points(settings)
+    found = EXPERIMENT.dataset(settings, points, [EXPERIMENT.measure(point) for point in points])
+    assert found["singular_value"].sizes["mode"] == 3
+    assert int(found["unconverged"].sum()) == int(found["missing"].sum()) == 0
+    assert not np.isnan(found["singular_value"].values).any()

@@ -1,5 +1,5 @@
 """Flows at depth L >= 3 in the spectrum of W^(2/L): catches a wrong equation (against the layers' own flow), a plateau
-that is left too late, eigenvalues that lose digits, and paths that miss critical points."""
+that is left too late, eigenvalues that lose digits, starts taken for limits, and paths that miss critical points."""
 
 import numpy as np
 import pytest
@@ -69,6 +69,27 @@ def test_a_tiny_eigenvalue_keeps_its_digits_through_a_plateau() -> None:
     np.testing.assert_allclose(fallen[:, 1] / fallen[:, 0], rates[1] / rates[0], rtol=1e-7)
 
 
+@pytest.mark.parametrize("depth", [3, 4, 8])
+def test_the_smallest_scales_are_within_float64(depth: int) -> None:
+    """|W(0)| = 1e-300: squares of its powers underflow."""
+    f = completion(positive_truth(4, 1, 1))
+    found = deep_flow(f, depth, repr(1e-300 ** (1 / depth)), tolerance=1e-4)
+    assert found.outcome is Outcome.MINIMUM
+    assert np.linalg.norm(found.limit - deep_glrl(f, depth, tolerance=1e-4).limit) < 1e-8
+
+
+@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize(("target", "free"), [(-1.0, False), (0.0, False), (-1.0, True)])
+def test_a_flow_that_does_not_leave_zero_shrinks_where_it_has_to(depth: int, target: float, free: bool) -> None:
+    """Its start is no limit: W_11 tends to 0 when its target is not positive; W_22 is not observed when free."""
+    mask = np.diag([True, not free])
+    problem = MatrixCompletion(mask, np.diag([target, target]))
+    found = deep_flow(completion(problem), depth, "0.5")
+    assert found.outcome is Outcome.MINIMUM
+    assert abs(found.limit[0, 0]) < 1e-7
+    assert abs(found.limit[1, 1] - (0.5**depth if free else 0.0)) < 1e-6
+
+
 def ranks(path: DeepPath) -> list[int]:
     return [point.rank for point in path.points]
 
@@ -118,10 +139,12 @@ ONE_SIDED = Objective((2, 2), lambda w: float(w[0, 1] ** 2), lambda w: np.diag([
         (lambda: deep_flow(F, 2, "0.1"), "depth: 2 is not an integer of at least 3"),
         (lambda: deep_flow(F, 17, "0.1"), "depth: 17 is not at most 16"),
         (lambda: deep_flow(F, 3, "0"), "alpha: 0 is not a positive decimal number"),
-        (lambda: deep_flow(F, 3, "1e-100"), "alpha: 1e-100 is not within 1e-280 and 1e100 when raised to the depth 3"),
+        (lambda: deep_flow(F, 3, "1e-110"), "alpha: 1e-110 is not within 1e-305 and 1e100 when raised to the depth 3"),
+        (lambda: deep_flow(F, 3, "0.1", max_steps=0), "max_steps: 0 is not an integer of at least 1"),
         (lambda: deep_flow(F, 3, "0.1", tolerance=0.0), "tolerance: 0.0 is not a positive decimal number"),
         (lambda: deep_glrl(F, 3, eps="-1"), "eps: -1 is not a positive decimal number"),
         (lambda: deep_glrl(F, 3, eps="0.1"), "eps: 0.1 is not within 1e-15 and 1e-3"),
+        (lambda: deep_glrl(F, 3, max_steps=0), "max_steps: 0 is not an integer of at least 1"),
         (lambda: deep_glrl(F, 3, max_rank=0), "max_rank: 0 is not an integer of at least 1"),
         (lambda: deep_flow(ONE_SIDED, 3, "0.1"), "f: .* is not symmetric"),
     ],

@@ -136,6 +136,15 @@ def test_the_greedy_figure_lays_the_stages_on_the_flow(datasets: dict[str, xr.Da
     assert any(np.array_equal(np.asarray(line.get_ydata()), means) for line in lines_with_data(drawn.axes[1]))
 
 
+def test_the_greedy_figure_draws_as_many_singular_values_as_the_rank_of_the_truth() -> None:
+    """Also when the rank is full."""
+    changed = {"size": 2, "rank": 2, "depths": [3], "scales": [1e-3], "trials": 1}
+    settings, experiment = settings_of("greedy") | changed, EXPERIMENTS["greedy"]
+    points = experiment.points(settings)
+    drawn = figure("greedy", experiment.dataset(settings, points, [experiment.measure(point) for point in points]))
+    assert {text.get_text() for text in drawn.axes[0].texts} == {r"$\sigma_{1}$", r"$\sigma_{2}$"}
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_sweep_that_is_not_finished_is_drawn_and_says_so(name: str) -> None:
     experiment, settings = EXPERIMENTS[name], settings_of(name)
