@@ -27,7 +27,7 @@ from numerics.exact import integer, positive
 from numerics.infinitesimal_flow import Outcome, require_tolerance
 from numerics.integration_steps import accepted_steps
 from numerics.objective import Objective, require_symmetric
-from numerics.saddles import CriticalPoint, critical_point, largest_rate, natural_size
+from numerics.saddles import CriticalPoint, critical_point, natural_size
 
 _LEFT = 1e-9  # of the size W will get: where a plateau ends
 _ACTIVE = 1e-12
@@ -98,7 +98,7 @@ def deep_flow(
     """Gradient flow of the depth-L network from W_l(0) = alpha I, W(0) = alpha^L I, to its limit.
 
     f: convex, of symmetric n x n matrices; depth: 3 to 16; alpha: positive, alpha^L at least 1e-305. The flow ends at
-    a critical point with lambda_max(-grad f) <= tolerance * |grad f(0)|_2, or, where no eigenvalue is positive
+    a critical point with lambda_max(-grad f) <= tolerance times its value at W = 0, or, where no eigenvalue is positive
     there, shrinks towards it. W stays symmetric, as in exact arithmetic; where -grad f has negative eigenvalues of
     large size, rounding may drive an integration of the layers away from such matrices. Heuristic. Raises
     ArgumentError.
@@ -158,7 +158,7 @@ def deep_glrl(
         raise ArgumentError("eps", eps, "within 1e-15 and 1e-3")
     most = f.shape[0] if max_rank is None else integer("max_rank", max_rank, minimum=1)
     point = critical_point(f, np.zeros((f.shape[0], 0)))
-    slowest = tolerance * largest_rate(f, point.matrix)
+    slowest = tolerance * max(point.escape_rate, 0.0)
     points, phases = [point], list[DeepPhase]()
     while point.escape_rate > slowest:
         if point.rank >= most:

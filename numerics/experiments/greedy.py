@@ -28,7 +28,7 @@ from numerics.sweep.experiment import Experiment, Parameters, Result, Settings
 
 _SCALES = [1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12]
 #: Escape rates below this fraction of the first do not count, and a coarser value, to see what that does.
-_TOLERANCE, _COARSE = 1e-4, 1e-3
+_TOLERANCE, _COARSE = 1e-5, 1e-4
 #: A flow of a 4 x 4 problem was seen 1.1 times that difference away from the limit.
 _SAFETY = 10.0
 _TIMES, _STAGE_TIMES = 320, 24
