@@ -163,8 +163,10 @@ def _greedy(dataset: xr.Dataset) -> Figure:
     exponent = np.log10(dataset.attrs["path_scale"])
     path.set_title(rf"$L = 2$, $|W(0)|_2 = 10^{{{exponent:.3g}}}$, problem {chosen}", fontsize=9)
     scales = dataset["product_scale"].values
+    resolved = dataset["error"].values <= dataset["distance"].values
+    unresolved = int((np.isfinite(dataset["error"].values) & ~resolved).sum())
     for index, _ in enumerate(dataset["depth"].values):
-        _seeds(distance, scales, dataset["distance"].values[index], index)
+        _seeds(distance, scales, np.where(resolved[index], dataset["distance"].values[index], np.nan), index)
     distance.plot(scales, scales, color="0.4", linewidth=0.8, linestyle=":")
     distance.set_xscale("log")
     distance.set_yscale("log")
@@ -179,7 +181,7 @@ def _greedy(dataset: xr.Dataset) -> Figure:
         rf"${settings['size']}\times {settings['size']}$ symmetric, rank {settings['rank']}, "
         f"{settings['observed']}% of pairs observed, {dataset.sizes['trial']} problems; markers: means, bars: range"
     )
-    _caption(drawn, dataset, caption)
+    _caption(drawn, dataset, caption + (f"; {unresolved} below their error" if unresolved else ""))
     return drawn
 
 
