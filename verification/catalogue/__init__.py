@@ -14,6 +14,7 @@ from verification.catalogue import (
     connectivity,
     counter_example,
     coupling,
+    critical_points,
     deep_greedy,
     depth_two,
     dynamics,
@@ -49,6 +50,7 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         greedy,
         random_completion,
         deep_greedy,
+        critical_points,
     )
     for build in module.STATEMENTS
 }
