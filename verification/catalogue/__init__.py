@@ -20,9 +20,11 @@ from verification.catalogue import (
     dynamics,
     first_column,
     greedy,
+    low_rank_region,
     nuclear_norm,
     plasticity,
     random_completion,
+    reachability,
     residual_margin,
 )
 from verification.errors import unknown_statement
@@ -51,6 +53,8 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         random_completion,
         deep_greedy,
         critical_points,
+        low_rank_region,
+        reachability,
     )
     for build in module.STATEMENTS
 }
