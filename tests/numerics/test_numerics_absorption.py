@@ -9,8 +9,10 @@ import pytest
 from numerics.absorption import boundary_layers, constants, rooms, searched_step, uses, worst_step
 from numerics.errors import ArgumentError
 from numerics.initialization import layer_shapes
-from numerics.low_rank_region import Region, inside, quadratic
+from numerics.low_rank_region import Region, imbalance, inside, quadratic
 from numerics.sgd import sgd_step
+from theory import low_rank_region as theory
+from theory.symbols import depth as depth_symbol
 
 SHAPES = layer_shapes(2, 2, 3, 2)
 ENTRIES = [((0, 0), 1.0), ((1, 0), 0.25), ((1, 1), 1.0)]
@@ -77,3 +79,36 @@ def test_at_the_rates_of_the_slides_no_region_that_holds_the_solution_is_closed(
     assert inside(layers, region)
     after = sgd_step(layers, (1, 0), 0.25, 0.4, 0.025)
     assert uses(after, region)[2] > 1
+
+
+@pytest.mark.parametrize("depth", [3, 4, 5])
+@pytest.mark.parametrize("decay", [0.3, 1.0])
+def test_the_sum_of_shares_grows_no_more_than_the_proof_says(depth: int, decay: float) -> None:
+    """Also where B_r may be left: eps_1 is larger than the proof allows, so that the bound on growth is positive."""
+    setting, closed = constants(depth, 2, decay, 0.8, rank=1, eps_2=0.6)
+    shapes = layer_shapes(2, 2, depth, 2)
+    given = {
+        depth_symbol: depth,
+        theory.widest: 2,
+        theory.decay: decay,
+        theory.eta: setting.eta,
+        theory.target: 0.8,
+        theory.bound: closed.bound,
+        theory.a: closed.profile.a,
+    }
+    growth = theory.rank_growth.subs(given)
+    for factor in (1.0, 100.0):
+        region = replace(closed, eps_1=factor * closed.eps_1)
+        for seed in range(40):
+            layers = boundary_layers(region, shapes, seed=seed)
+            drift = float(imbalance(layers))
+            for place, value in (((0, 0), 0.8), ((1, 0), -0.2), ((1, 1), 0.8)):
+                after = sgd_step(layers, place, value, setting.eta, decay)
+                for old, new in zip(layers, after, strict=True):
+                    before, later = (
+                        float(region.profile.value(np.linalg.svd(one, compute_uv=False) ** 2).sum())
+                        for one in (old, new)
+                    )
+                    excess = before - math.floor(before)
+                    bound = float(growth.subs({theory.root_eps_1: drift, theory.excess: excess}))
+                    assert later - before <= setting.eta * bound + 1e-13
