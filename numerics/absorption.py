@@ -166,7 +166,7 @@ def searched_step(
     It maximises the drawn use after a step on the drawn entry, subject to all uses before it being at most 1; what it
     returns is scaled back into B_r, and all entries count there.
     """
-    from scipy.optimize import NonlinearConstraint, minimize  # only this needs it
+    from scipy.optimize import Bounds, NonlinearConstraint, minimize  # only this needs it
 
     start = boundary_layers(region, shapes, seed=seed)
     ends = np.cumsum([one.size for one in start])[:-1]
@@ -181,17 +181,16 @@ def searched_step(
         return float(1 - after[condition]) / eta
 
     worst = worst_step(start, entries, region, eta, weight_decay)
-    # A trial step of the optimiser may be anywhere, also where floats end.
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = minimize(
-            room,
-            np.concatenate([one.ravel() for one in start]),
-            method="SLSQP",
-            constraints=NonlinearConstraint(lambda place: uses(shaped(place), region), -np.inf, 1.0),
-            options={"maxiter": _ITERATIONS},
-        ).x
-    if not np.isfinite(found).all():
-        return worst
+    # Entries of layers of B_r are no larger; without that a trial step may be anywhere, also where floats end.
+    widest = float(np.sqrt(region.bound))
+    found = minimize(
+        room,
+        np.concatenate([one.ravel() for one in start]),
+        method="SLSQP",
+        bounds=Bounds(-widest, widest),
+        constraints=NonlinearConstraint(lambda place: uses(shaped(place), region), -np.inf, 1.0),
+        options={"maxiter": _ITERATIONS},
+    ).x
     back = _largest(lambda t: bool(uses([t * w for w in shaped(found)], region).max() <= 1), 1.0)
     seen = worst_step([back * w for w in shaped(found)], entries, region, eta, weight_decay)
     return WorstStep(np.maximum(worst.before, seen.before), np.maximum(worst.after, seen.after))
