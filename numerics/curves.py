@@ -166,7 +166,7 @@ def _certified(dataset: "xr.Dataset", ms: Sequence[Exact], family: BlockFamily, 
 
 def versions() -> str:
     """Versions of what the numbers depend on, as one line."""
-    names = ("rankproof", "sympy", "mpmath", "gmpy2", "python-flint", "numpy", "scipy", "hypothesis", "heyoka")
+    names = ("rankproof", "sympy", "mpmath", "gmpy2", "python-flint", "numpy", "scipy", "hypothesis", "heyoka", "numba")
     return ", ".join([*(f"{name} {_version(name)}" for name in names), f"flint {flint.__FLINT_VERSION__}"])
 
 

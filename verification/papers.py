@@ -376,14 +376,31 @@ WANG_JACOT = Paper(
             "main theorem (informal)",
             "Stochastic gradient descent with weight decay ends in the low-rank region B_r with probability 1.",
             "slides",
-            missing="The whole statement, and its two halves: B_r is never left, and is reached with positive "
-            "probability.",
+            ("b-r-is-absorbing", "b-r-is-reachable"),
+            Provenance.RECONSTRUCTED,
+            "The paper's constants. Ours are proved for L >= 3, one profile f_a and very small rates, from layers that "
+            "are bounded already; probability 1 follows from the two halves by repetition, which is no statement here.",
         ),
         PaperClaim(
             "lemma",
             "Every critical point in B_r has low rank, counted by a concave function of its singular values.",
             "slides",
-            missing="The lemma.",
+            ("critical-points-of-low-rank",),
+            Provenance.PAPER,
+        ),
+        PaperClaim(
+            "lemma, first half",
+            "With weight decay the layers of every critical point are balanced.",
+            "our reconstruction of the lemma's proof",
+            ("critical-points-are-balanced",),
+            Provenance.RECONSTRUCTED,
+        ),
+        PaperClaim(
+            "B_r is closed, in numbers",
+            "How a step changes imbalance and size, and what keeps both.",
+            "our constants",
+            ("b-r-keeps-balance",),
+            Provenance.NEW,
         ),
         PaperClaim(
             "experiment",

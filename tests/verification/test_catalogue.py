@@ -40,6 +40,11 @@ PROVED = (
     "nuclear-norm-counterexample",
     "deep-symmetric-flow",
     "deep-escape",
+    "critical-points-are-balanced",
+    "critical-points-of-low-rank",
+    "b-r-keeps-balance",
+    "b-r-is-absorbing",
+    "b-r-is-reachable",
 )
 DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"block-stable-rank": Verdict.CERTIFIED}
 #: Mutants that change what is observed (a formula inside the numbers), not what is claimed of it.
@@ -53,6 +58,11 @@ CHANGE_WHAT_IS_OBSERVED = {
     ("nuclear-norm-counterexample", "to-minimum-norm"),
     ("deep-symmetric-flow", "power-of-depth-2"),
     ("deep-symmetric-flow", "power-L"),
+    ("critical-points-are-balanced", "without-weight-decay"),
+    ("critical-points-of-low-rank", "any-layers"),
+    ("critical-points-of-low-rank", "half-the-exponent"),
+    ("b-r-keeps-balance", "transposes-swapped"),
+    ("b-r-is-absorbing", "without-weight-decay"),
 }
 KINDS = {
     "block-reduction": {"symbolic", "falsification"},
@@ -89,6 +99,11 @@ KINDS = {
     "deep-symmetric-flow": {"symbolic", "falsification"},
     "deep-escape": {"symbolic", "falsification"},
     "depth3-weak-scale-dependence": {"trajectory"},
+    "critical-points-are-balanced": {"symbolic", "falsification"},
+    "critical-points-of-low-rank": {"symbolic", "falsification"},
+    "b-r-keeps-balance": {"symbolic", "falsification"},
+    "b-r-is-absorbing": {"symbolic", "falsification"},
+    "b-r-is-reachable": {"symbolic", "falsification"},
 }
 
 

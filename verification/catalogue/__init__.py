@@ -14,14 +14,17 @@ from verification.catalogue import (
     connectivity,
     counter_example,
     coupling,
+    critical_points,
     deep_greedy,
     depth_two,
     dynamics,
     first_column,
     greedy,
+    low_rank_region,
     nuclear_norm,
     plasticity,
     random_completion,
+    reachability,
     residual_margin,
 )
 from verification.errors import unknown_statement
@@ -49,6 +52,9 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         greedy,
         random_completion,
         deep_greedy,
+        critical_points,
+        low_rank_region,
+        reachability,
     )
     for build in module.STATEMENTS
 }

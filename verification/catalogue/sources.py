@@ -11,6 +11,8 @@ _TEXT = {
     "LLL": "Li, Luo & Lyu 2021, Towards Resolving the Implicit Bias of Gradient Descent for Matrix Factorization: "
     "Greedy Low-Rank Learning, arXiv:2012.09839",
     "M": "Menon 2024, The Geometry of the Deep Linear Network, arXiv:2411.09004",
+    "WJ": "Wang & Jacot 2024, Implicit bias of SGD in L2-regularized linear DNNs: One-way jumps from high to low rank, "
+    "arXiv:2305.16038",
 }
 
 
