@@ -92,8 +92,10 @@ class Chains:
 
     def __post_init__(self) -> None:
         check_layers(self.problem, [np.zeros(shape) for shape in self.shapes])
-        object.__setattr__(self, "seeds", tuple(integer("seeds", seed, minimum=0) for seed in self.seeds))
-        object.__setattr__(self, "step", integer("step", self.step, minimum=0))
+        # Chains are built anew every few steps, and reading numbers from what may be text takes longer than those.
+        for name, number in (("step", self.step), *(("seeds", seed) for seed in self.seeds)):
+            if not isinstance(number, int) or number < 0:
+                raise ArgumentError(name, number, "an integer of at least 0")
         found = np.array(self.parameters, dtype=float, order="C")
         expected = (len(self.seeds), sum(rows * columns for rows, columns in self.shapes))
         if found.shape != expected:

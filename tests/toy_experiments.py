@@ -1,9 +1,11 @@
 """Experiments small enough to know their results beforehand; worker processes import their measurements from here."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from threadpoolctl import threadpool_info
 from numerics.errors import ArgumentError
 from numerics.exact import integer
 from numerics.experiments import EXPERIMENTS
-from numerics.sweep import Experiment, Setting
+from numerics.sweep import Checkpoint, Experiment, Setting, in_stretches
+
+#: Of a point of the long toy.
+STRETCHES = 6
 
 
 def whole(name: str) -> Any:
@@ -100,6 +105,21 @@ def surroundings(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def long(parameters: Mapping[str, Any], state: bytes | None) -> dict[str, Any] | Checkpoint:
+    """A sum of as many random numbers as there are stretches, one each; a line in the log says which stretch began."""
+    done, total = json.loads(state) if state else (0, 0.0)
+    if log := os.environ.get("TOY_LOG"):
+        with open(log, "a") as file:
+            file.write(f"{os.getppid()} long {parameters['trial']} {done}\n")
+    if done == STRETCHES // 2:
+        wait_for(lambda: not Path(os.environ.get("TOY_FAULT", "none")).exists())
+    busy(parameters["milliseconds"] / 1000)
+    total += np.random.default_rng([parameters["seed"], parameters["trial"], done]).standard_normal()
+    if done + 1 < STRETCHES:
+        return Checkpoint(json.dumps([done + 1, total]).encode())
+    return {"value": total, "first": 0.0}
+
+
 MEASURES = {
     "plain": number,
     "failing": failing,
@@ -160,6 +180,11 @@ def toy(name: str = "toy", version: int = 1) -> Experiment:
         measure=measure,
         dataset=dataset,
     )
+
+
+def long_toy() -> Experiment:
+    """The toy, its points measured in stretches."""
+    return replace(toy("toy-long"), measure=in_stretches(long), stretch=long)
 
 
 def defaults(**changed: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from numerics.errors import ArgumentError
 from numerics.experiments.depth_scale import theory_ratio
 from verification.figures import COLOURS, MARKERS, STYLE
+from verification.jumps_figure import jumps_figure
 
 _CURVE = 121
 _DASHES = ("-", "--", "-.", ":")
@@ -208,6 +209,7 @@ _FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "plasticity": _plasticity,
     "depth-scale": _depth_scale,
     "greedy": _greedy,
+    "jumps": jumps_figure,
 }
 
 

@@ -3,7 +3,7 @@
 from numerics.sweep.claims import Claims, Point, Runner, joined, runners
 from numerics.sweep.collection import collected
 from numerics.sweep.executors import Workers, dask_cluster, process_pool
-from numerics.sweep.experiment import Experiment, Parameters, Result, Setting, Settings
+from numerics.sweep.experiment import Checkpoint, Experiment, Parameters, Result, Setting, Settings, in_stretches
 from numerics.sweep.measurement import Outcome
 from numerics.sweep.runner import run
 from numerics.sweep.store import (
@@ -19,6 +19,7 @@ from numerics.sweep.store import (
 )
 
 __all__ = [
+    "Checkpoint",
     "Claims",
     "Counts",
     "Description",
@@ -38,6 +39,7 @@ __all__ = [
     "dask_cluster",
     "description",
     "failures",
+    "in_stretches",
     "joined",
     "kept_aside",
     "measuring_seconds",

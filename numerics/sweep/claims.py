@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,11 @@ _WITHIN = " / "
 
 @dataclass(frozen=True)
 class Point:
-    """A point to measure."""
+    """A point to measure, from its beginning or from the state of a checkpoint on."""
 
     address: str
     parameters: Parameters
+    state: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,34 @@ class Claims:
     def exchange(self, outcomes: Sequence[tuple[Point, Outcome]], wanted: int) -> list[Point]:
         """Keep what was measured and claim up to `wanted` further points, in one transaction.
 
-        A result is kept also when another runner has taken the claim meanwhile, an error is not. Also says that this
-        runner is alive. Claims of dead runners are taken back when nothing else is left.
+        A result is kept also when another runner has taken the claim meanwhile, an error and a checkpoint are not. A
+        point that has come to a checkpoint waits for its next stretch; one that failed keeps its last checkpoint, from
+        which another attempt goes on. Also says that this runner is alive. Claims of dead runners are taken back when
+        nothing else is left.
         """
+        reached = [(point, one) for point, one in outcomes if one.state is not None]
+        finished = [(point, one) for point, one in outcomes if one.state is None]
         with self.store.transaction() as connection:
             self._be_seen(connection)
             connection.executemany(
+                """INSERT INTO checkpoints SELECT address, ?1, ?2 FROM points WHERE address = ?3 AND owner = ?4
+                ON CONFLICT (address) DO UPDATE SET state = excluded.state, seconds = seconds + excluded.seconds""",
+                [(one.state, one.seconds or 0.0, point.address, self.runner.id) for point, one in reached],
+            )
+            connection.executemany(
+                "UPDATE points SET state = 'waiting', owner = NULL WHERE address = ? AND owner = ?",
+                [(point.address, self.runner.id) for point, _ in reached],
+            )
+            connection.executemany(
                 """UPDATE points SET state = CASE WHEN ?1 IS NULL THEN 'failed' ELSE 'done' END,
-                result = ?1, error = ?2, seconds = ?3, owner = NULL
+                result = ?1, error = ?2, owner = NULL,
+                seconds = ?3 + COALESCE((SELECT seconds FROM checkpoints WHERE address = ?4), 0.0)
                 WHERE address = ?4 AND (owner = ?5 OR (?1 IS NOT NULL AND state != 'done'))""",
-                [(one.result, one.error, one.seconds, point.address, self.runner.id) for point, one in outcomes],
+                [(one.result, one.error, one.seconds, point.address, self.runner.id) for point, one in finished],
+            )
+            connection.executemany(
+                "DELETE FROM checkpoints WHERE address = ?",
+                [(point.address,) for point, one in finished if one.result is not None],
             )
             claimed = self._claim(connection, wanted)
             if len(claimed) < wanted and take_back(connection):
@@ -122,7 +141,14 @@ class Claims:
             ) RETURNING place, address, parameters""",
             (self.runner.id, wanted),
         )
-        return [Point(address, json.loads(parameters)) for _, address, parameters in sorted(found)]
+        claimed = [Point(address, json.loads(parameters)) for _, address, parameters in sorted(found)]
+        return [replace(point, state=_state_of(connection, point.address)) for point in claimed]
+
+
+def _state_of(connection: sqlite3.Connection, address: str) -> bytes | None:
+    """The state of a point's checkpoint, if it has one."""
+    found = connection.execute("SELECT state FROM checkpoints WHERE address = ?", (address,)).fetchone()
+    return found[0] if found else None
 
 
 def this_host() -> str:

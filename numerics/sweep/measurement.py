@@ -1,17 +1,16 @@
-"""One point measured, in whatever process: its result as text, or the error it failed with."""
+"""One point measured, or a stretch of it, in whatever process: its result as text, an error, or a checkpoint."""
 
 import json
 import sysconfig
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from numerics.sweep.experiment import Parameters, Result
+from numerics.sweep.experiment import Checkpoint, Parameters, Stretch
 
 #: Where code of libraries comes from; "<" is code that is in no file.
 _FOREIGN = ("<", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
@@ -19,25 +18,34 @@ _FOREIGN = ("<", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a point: a result as JSON text, or an error; seconds: how long it took, None if nobody knows."""
+    """What became of a point: a result as JSON text, an error, or the state of a checkpoint from which it goes on.
+
+    seconds: how long it took, or its last stretch, None if nobody knows.
+    """
 
     result: str | None
     error: str | None
     seconds: float | None
+    state: bytes | None = None
 
 
-def measured(measure: Callable[[Parameters], Result], parameters: Parameters) -> Outcome:
-    """Measure one point; any exception, also from a result that is not plain JSON, becomes the outcome's error.
+def measured(stretch: Stretch, parameters: Parameters, state: bytes | None) -> Outcome:
+    """Measure one stretch of a point; an exception, also from a result that is not plain JSON, becomes an error.
 
     Runs with one BLAS thread, in the process pool and on a cluster alike: sums in another order are other numbers.
     """
     _one_blas_thread()
     begin = time.perf_counter()
+    result, error, reached = None, None, None
     try:
-        result, error = json.dumps(measure(parameters), sort_keys=True, allow_nan=False), None
+        found = stretch(parameters, state)
+        if isinstance(found, Checkpoint):
+            reached = found.state
+        else:
+            result = json.dumps(found, sort_keys=True, allow_nan=False)
     except (Exception, SystemExit) as raised:  # a point may fail in any way; the sweep must say so and go on
-        result, error = None, told(raised)
-    return Outcome(result, error, time.perf_counter() - begin)
+        error = told(raised)
+    return Outcome(result, error, time.perf_counter() - begin, reached)
 
 
 def told(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 Only as many points are in flight as keep the workers busy, so that a kill costs little and two runners share evenly.
 A worker process that dies takes every point in flight with it, and nobody knows which of them it died of: they are
 measured again one at a time, and one whose worker dies twice while it is alone has failed.
+A long point waits again after each stretch, to go on from the checkpoint that is kept then: a kill costs one stretch.
 """
 
 import math
@@ -16,7 +17,7 @@ from queue import Empty, SimpleQueue
 from numerics.errors import ArgumentError
 from numerics.sweep.claims import HEARTBEAT_SECONDS, Claims, Point
 from numerics.sweep.executors import Workers
-from numerics.sweep.experiment import Experiment, Parameters, Result
+from numerics.sweep.experiment import Experiment, Stretch
 from numerics.sweep.measurement import Outcome, measured, told
 from numerics.sweep.store import Counts, counts
 
@@ -59,7 +60,7 @@ def run(
     while doubtful or _any_waits(claims, tell_seldom):
         # Workers of which one has died are of no use any more; the next ones begin with what is in doubt.
         with suppress(BrokenExecutor), start() as workers:
-            flight = _Flight(workers, experiment.measure)
+            flight = _Flight(workers, experiment.next_stretch)
             _measure_alone(claims, flight, doubtful, tell_seldom)
             _measure_together(claims, flight, doubtful, tell_seldom)
     return counts(claims.store)
@@ -77,8 +78,8 @@ def _any_waits(claims: Claims, tell: Callable[[], None]) -> bool:
 class _Flight:
     """The points that some workers are measuring."""
 
-    def __init__(self, workers: Workers, measure: Callable[[Parameters], Result]) -> None:
-        self.workers, self.measure = workers, measure
+    def __init__(self, workers: Workers, stretch: Stretch) -> None:
+        self.workers, self.stretch = workers, stretch
         self.points: dict[Future[Outcome], Point] = {}
         self.landed: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self.sent_again: set[str] = set()
@@ -93,7 +94,7 @@ class _Flight:
         """Have the points measured; where the workers are of no use any more they land at once."""
         for point in points:
             try:
-                future = self.workers.executor.submit(measured, self.measure, point.parameters)
+                future = self.workers.executor.submit(measured, self.stretch, point.parameters, point.state)
             except BrokenExecutor as error:
                 future = Future()
                 future.set_exception(error)

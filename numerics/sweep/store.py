@@ -3,6 +3,7 @@
 Definitions
     place: the position of a point in the experiment as it was last asked for; a point without a place belongs to other
     settings or to an older version of the experiment: it is kept, and used again when it is asked for again.
+    checkpoint: how far a long point is, and the seconds it took so far; gone as soon as its result is there.
     state: waiting, running (claimed by a runner), done or failed; attempts: how often the point was claimed.
 Every change is one transaction, so that a kill or a power cut leaves the file as it was before or after it. The journal
 is SQLite's rollback journal, not its write-ahead log: that one needs memory that all processes share, which machines on
@@ -43,6 +44,10 @@ _SCHEMA = (
     )""",
     "CREATE INDEX points_by_state ON points (state, place) WHERE place IS NOT NULL",
 )
+#: Not of the schema above: stores made before there were checkpoints get it when they are opened to go on with.
+_CHECKPOINTS = """CREATE TABLE IF NOT EXISTS checkpoints (
+    address TEXT PRIMARY KEY, state BLOB NOT NULL, seconds REAL NOT NULL
+)"""
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,7 @@ class Store:
                 if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                     for statement in _SCHEMA:
                         connection.execute(statement)
+                connection.execute(_CHECKPOINTS)
         if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'points'"):
             raise self.unusable("a store of rankproof; the file is left as it is")
 

@@ -225,8 +225,10 @@ BAD: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: chains_from(WIDE, [network(SHAPES)], [1]), "layers: a list of shapes"),
     (lambda: gaussian_chains(PROBLEM, SHAPES, 0.0, [1]), "deviation: 0.0 is not a positive number"),
-    (lambda: gaussian_chains(PROBLEM, SHAPES, 1.0, [-1]), "seeds: -1 is not an integer"),
+    (lambda: gaussian_chains(PROBLEM, SHAPES, 1.0, [-1]), "seeds: -1 is not an integer of at least 0"),
     (lambda: Chains(PROBLEM, tuple(SHAPES), (1,), np.zeros((1, 3))), r"parameters: an array of shape \(1, 3\)"),
+    (lambda: Chains(PROBLEM, tuple(SHAPES), (1.5,), np.zeros((1, 32))), "seeds: 1.5 is not"),  # type: ignore[arg-type]
+    (lambda: Chains(PROBLEM, tuple(SHAPES), (1,), np.zeros((1, 32)), -1), "step: -1 is not an integer of at least 0"),
     (lambda: record(some(), np.eye(3)), "completion: an array of shape"),
     (lambda: list(followed(some(), at_rates(sgd, 0.1, 0.1), [5, 4])), r"steps: \[5, 4\] is not in increasing order"),
     (lambda: list(followed(sgd(some(), 9, 0.1, 0.1), at_rates(sgd, 0.1, 0.1), [5])), "increasing order from 9"),

@@ -1,0 +1,287 @@
+"""One-way jumps: SGD with L2 leaves a completion of rank 2 for one of rank 1 where full-batch descent stays.
+
+Definitions
+    2 x 2, observed [[1, *], [e, 1]]; the completion of rank 1 has * = 1/e, and test errors are (A_12 - 1/e)^2. Start:
+    independent normal layers of standard deviation 0.7/sqrt(width), then full-batch steps at rates of their own. Steps
+    are counted from there. Jump: the first recorded step with sigma_2/sigma_1 < 1e-3; return: a later record with
+    sigma_2/sigma_1 >= 1e-3, which says nothing of a chain that shrinks to 0. Control: full-batch descent from the
+    starts of eight chains, as many steps at the same rates. Late error: mean over the last half of the records of the
+    mean squared error on the observed entries.
+    Survival: share of chains that have not jumped. Every chain is followed to the end of the run, so that no time is
+    censored before it and the Kaplan-Meier estimate is this share; the band is the Clopper-Pearson interval at each
+    step by itself, 95%.
+Source
+    Wang & Jacot 2024, slides, experiments.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from numerics.errors import ArgumentError
+from numerics.experiments import settings as setting
+from numerics.experiments.labels import attributes, labelled
+from numerics.experiments.trials import seed_of
+from numerics.factorization import MatrixCompletion
+from numerics.initialization import layer_shapes
+from numerics.random_completion import binomial_interval
+from numerics.sgd import Chains, at_rates, check_rates, descent, followed, gaussian_chains, record, sgd
+from numerics.sweep.experiment import Checkpoint, Experiment, Parameters, Result, Settings, in_stretches
+
+#: A chain below this ratio of singular values is of rank 1.
+JUMPED = 1e-3
+_CONFIDENCE = 0.95
+#: Chain-steps between two checkpoints: some seconds.
+_STRETCH = 20_000_000
+_SPREAD, _WARM_RATE, _WARM_DECAY = 0.7, 0.1, 0.002
+_MOMENTS, _OFFSHOOTS = 400, 16
+#: So many chains of a cell are followed by descent, too: it takes them to one end or to two.
+_CONTROLS = 8
+_FIXED = ("entry", "depth", "width", "warm_up", "seed")
+
+
+def problem(entry: float) -> MatrixCompletion:
+    """[[1, *], [e, 1]] with * not observed."""
+    return MatrixCompletion(np.array([[1, 0], [1, 1]]), np.array([[1.0, 0.0], [entry, 1.0]]))
+
+
+def completion(entry: float) -> np.ndarray:
+    """[[1, 1/e], [e, 1]], the only completion of rank 1."""
+    return np.array([[1.0, 1 / entry], [entry, 1.0]])
+
+
+def warm_chains(parameters: Parameters, numbers: Sequence[int]) -> Chains:
+    """The chains with these numbers after the warm-up, each from its number and the experiment's seed alone."""
+    shapes = layer_shapes(2, 2, parameters["depth"], parameters["width"])
+    seeds = [seed_of(parameters["seed"], number) for number in numbers]
+    start = gaussian_chains(problem(parameters["entry"]), shapes, _SPREAD / np.sqrt(parameters["width"]), seeds)
+    return descent(start, parameters["warm_up"], _WARM_RATE, _WARM_DECAY)
+
+
+def points(settings: Settings) -> Sequence[Parameters]:
+    """The path, then one cell per eta and lambda. Raises ArgumentError for settings at odds."""
+    for name, among in (("eta", "etas"), ("weight_decay", "weight_decays")):
+        if settings[name] not in settings[among]:
+            raise ArgumentError(name, settings[name], f"one of {among} = {', '.join(map(str, settings[among]))}")
+    if settings["steps"] % settings["every"]:
+        raise ArgumentError("steps", settings["steps"], f"a multiple of every = {settings['every']}")
+    if settings["path"] >= settings["chains"]:
+        raise ArgumentError("path", settings["path"], f"less than chains = {settings['chains']}")
+    check_rates(settings["offshoot_eta"], settings["offshoot_weight_decay"])
+    cells = [(eta, decay) for eta in settings["etas"] for decay in settings["weight_decays"]]
+    for cell in cells:
+        check_rates(*cell)
+    fixed = {name: settings[name] for name in _FIXED}
+    names = ("eta", "weight_decay", "offshoot_eta", "offshoot_weight_decay", "path", "path_steps", "offshoot_steps")
+    path = {name: settings[name] for name in names} | fixed
+    shared = {name: settings[name] for name in ("chains", "steps", "every")} | fixed
+    return [path, *({"eta": eta, "weight_decay": decay, **shared} for eta, decay in cells)]
+
+
+def stretch(parameters: Parameters, state: bytes | None) -> Result | Checkpoint:
+    """The path in one, a cell in stretches of twenty million chain-steps."""
+    return _path(parameters) if "path" in parameters else _cell(parameters, state)
+
+
+def moments(first: int, steps: int) -> list[int]:
+    """Equally spaced steps from `first` to `first` + `steps`, both ends among them."""
+    return sorted({first + round(part * steps / _MOMENTS) for part in range(_MOMENTS + 1)})
+
+
+def _path(parameters: Parameters) -> Result:
+    """One chain with its offshoots, and the control."""
+    exact = completion(parameters["entry"])
+    rates = parameters["eta"], parameters["weight_decay"]
+    start = warm_chains(parameters, [parameters["path"]])
+    steps = moments(start.step, parameters["path_steps"])
+    kept = list(followed(start, at_rates(sgd, *rates), steps))
+    records = [record(chains, exact) for chains in kept]
+    control = [record(chains, exact) for chains in followed(start, at_rates(descent, *rates), steps)]
+    left = kept[:: max(1, len(kept) // _OFFSHOOTS)]
+    slow = parameters["offshoot_eta"], parameters["offshoot_weight_decay"]
+    ends = [record(sgd(chains, parameters["offshoot_steps"], *slow), exact) for chains in left]
+    return {
+        "steps": [step - start.step for step in steps],
+        "ratio": [_number(one.ratio[0]) for one in records],
+        "test_error": [_number(one.test_error[0]) for one in records],
+        "control_ratio": [_number(one.ratio[0]) for one in control],
+        "control_test_error": [_number(one.test_error[0]) for one in control],
+        "offshoot_steps": [chains.step - start.step for chains in left],
+        "offshoot_ratio": [_number(one.ratio[0]) for one in ends],
+        "offshoot_test_error": [_number(one.test_error[0]) for one in ends],
+    }
+
+
+def _cell(parameters: Parameters, state: bytes | None) -> Result | Checkpoint:
+    """When each chain jumps, how far its ratio comes up again, and its late error; all of it goes into checkpoints."""
+    exact, steps, every = completion(parameters["entry"]), parameters["steps"], parameters["every"]
+    rates = parameters["eta"], parameters["weight_decay"]
+    start = warm_chains(parameters, range(parameters["chains"]))
+    chains, jumped, highest, late = start, *(np.full(len(start.seeds), one) for one in (np.nan, 0.0, 0.0))
+    if state is not None:
+        with np.load(io.BytesIO(state), allow_pickle=False) as found:
+            chains = Chains(start.problem, start.shapes, start.seeds, found["parameters"], int(found["step"]))
+            jumped, highest, late = found["jumped"], found["highest"], found["late"]
+    done, late_records = chains.step - start.step, range(steps // 2 + 1, steps + 1)
+    end = min(steps, done + every * max(1, _STRETCH // (every * len(start.seeds))))
+    ahead = [start.step + step for step in range(done + every, end + 1, every)]
+    for chains in followed(chains, at_rates(sgd, *rates), ahead):  # noqa: B020 - the last ones are gone on with
+        seen, step = record(chains, exact), chains.step - start.step
+        before = ~np.isnan(jumped)
+        highest[before] = np.fmax(highest, seen.ratio)[before]
+        jumped[~before & (seen.ratio < JUMPED)] = step
+        late += seen.train_error if step in late_records else 0.0
+    if end < steps:
+        file = io.BytesIO()
+        np.savez(file, parameters=chains.parameters, step=chains.step, jumped=jumped, highest=highest, late=late)
+        return Checkpoint(file.getvalue())
+    number = len([step for step in range(every, steps + 1, every) if step in late_records])
+    control = record(descent(start.chosen(np.arange(min(_CONTROLS, len(start.seeds)))), steps, *rates), exact)
+    return {
+        "jumped": [_number(step) for step in jumped],
+        "highest": highest.tolist(),
+        "late_error": [_number(error / number) for error in late],
+        "control_ratio": [_number(one) for one in control.ratio],
+        "control_error": [_number(one) for one in control.train_error],
+    }
+
+
+def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[Result | None]) -> xr.Dataset:
+    """The path, and per eta and lambda jumps, survival with its band, errors and the control; nan where missing."""
+    etas, decays, chains = settings["etas"], settings["weight_decays"], settings["chains"]
+    path, cells, controls = results[0], results[1:], min(_CONTROLS, chains)
+    times = np.array(moments(0, settings["steps"]))
+    steps = np.array(moments(0, settings["path_steps"]))
+    offshoots = steps[:: max(1, len(steps) // _OFFSHOOTS)]
+    missing = np.array([cell is None for cell in cells]).reshape(len(etas), len(decays))
+
+    def along(name: str, count: int) -> np.ndarray:
+        return np.full(count, np.nan) if path is None else _floats(path[name])
+
+    def collected(name: str, count: int = chains) -> np.ndarray:
+        found = [np.full(count, np.nan) if cell is None else _floats(cell[name]) for cell in cells]
+        return np.array(found).reshape(len(etas), len(decays), count)
+
+    jumped, late = collected("jumped"), collected("late_error")
+    # A chain that never jumps survives every step, and has no step of a jump.
+    staying = (~(jumped[..., None] <= times)).sum(axis=2)
+    survival = np.where(missing[..., None], np.nan, staying / chains)
+    ends = np.array([_band(count, chains) for count in range(chains + 1)])[staying]
+    ends[missing] = np.nan
+    place = ("eta", "weight_decay")
+    diverged = (np.isnan(late) & ~missing[..., None]).sum(axis=2)
+    return labelled(
+        {
+            "path_ratio": (("path_step",), along("ratio", len(steps)), "sigma_2/sigma_1 of one chain"),
+            "path_test_error": (("path_step",), along("test_error", len(steps)), "(A_12 - 1/e)^2 of one chain"),
+            "path_control_ratio": (("path_step",), along("control_ratio", len(steps)), "sigma_2/sigma_1 of descent"),
+            "path_control_test_error": (
+                ("path_step",),
+                along("control_test_error", len(steps)),
+                "(A_12 - 1/e)^2 of descent",
+            ),
+            "offshoot_ratio": (
+                ("offshoot_step",),
+                along("offshoot_ratio", len(offshoots)),
+                "sigma_2/sigma_1 where the offshoot ends",
+            ),
+            "offshoot_test_error": (
+                ("offshoot_step",),
+                along("offshoot_test_error", len(offshoots)),
+                "(A_12 - 1/e)^2 where the offshoot ends",
+            ),
+            "jump_step": ((*place, "chain"), jumped, "step of the jump; nan: none in the run, or not computed"),
+            "highest_ratio": ((*place, "chain"), collected("highest"), "largest sigma_2/sigma_1 after the jump"),
+            "late_error": ((*place, "chain"), late, "mean squared error on observed entries over the last half"),
+            "survival": ((*place, "step"), survival, "share of chains that have not jumped"),
+            "survival_low": ((*place, "step"), ends[..., 0], "lower end of its 95% Clopper-Pearson interval"),
+            "survival_high": ((*place, "step"), ends[..., 1], "upper end of its 95% Clopper-Pearson interval"),
+            "control_ratio": (
+                (*place, "control"),
+                collected("control_ratio", controls),
+                "sigma_2/sigma_1 where descent ends",
+            ),
+            "control_error": (
+                (*place, "control"),
+                collected("control_error", controls),
+                "mean squared error on observed entries where descent ends",
+            ),
+            "unconverged": (place, diverged, "chains that diverged"),
+            "missing": (place, missing, "1: not computed yet, or failed"),
+        },
+        {
+            "eta": (etas, "learning rate"),
+            "weight_decay": (decays, "lambda"),
+            "chain": (np.arange(chains), "number of the chain"),
+            "control": (np.arange(controls), "number of the chain that descent follows"),
+            "step": (times, "steps after the warm-up"),
+            "path_step": (steps, "steps after the warm-up"),
+            "offshoot_step": (offshoots, "step after the warm-up from which the offshoot goes on"),
+        },
+        attributes(EXPERIMENT, settings),
+    )
+
+
+@cache
+def _band(successes: int, count: int) -> tuple[float, float]:
+    return binomial_interval(successes, count, _CONFIDENCE)
+
+
+def _number(value: float) -> float | None:
+    """As JSON has it, where nothing is null."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _settings() -> Mapping[str, Any]:
+    return dict(
+        [
+            setting.scales("etas", [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8], "learning rates of the map"),
+            setting.scales(
+                "weight_decays",
+                [0.015, 0.02, 0.0225, 0.025, 0.0275, 0.035, 0.05, 0.07, 0.1],
+                "weight decays lambda of the map",
+            ),
+            setting.scale("eta", 0.4, "learning rate of the path and of the survival against lambda"),
+            setting.scale("weight_decay", 0.025, "lambda of the path and of the survival against eta"),
+            setting.scale("offshoot_eta", 0.04, "learning rate of the offshoots"),
+            setting.scale("offshoot_weight_decay", 1e-4, "lambda of the offshoots"),
+            setting.count("offshoot_steps", 20_000, "steps of an offshoot", most=10**9),
+            setting.count("path", 0, "number of the chain that is drawn", minimum=0),
+            setting.count("path_steps", 20_000, "steps of the path", most=10**9),
+            setting.count("chains", 64, "chains of each cell", most=10_000),
+            setting.count("steps", 60_000, "steps of each chain", most=10**9),
+            setting.count("every", 25, "steps between records", most=10**6),
+            setting.scale("entry", 0.25, "e, the observed entry off the diagonal"),
+            setting.count("depth", 3, "number of layers L", most=8),
+            setting.count("width", 10, "hidden widths", minimum=1, most=100),
+            setting.count("warm_up", 3_000, "full-batch steps at rate 0.1 and lambda = 0.002 before", minimum=0),
+            setting.seed(),
+        ]
+    )
+
+
+EXPERIMENT = Experiment(
+    name="jumps",
+    title="One-way jumps of SGD with L2 regularisation from rank 2 to rank 1",
+    source="Wang & Jacot 2024, slides, experiments",
+    version=1,
+    differs=(
+        "the slides state neither e, depth, width, start nor rates: all are of our own choice",
+        "a warm-up of full-batch descent, so that all chains begin at a completion of rank 2",
+        "beyond the slides: survival of rank 2 against eta and lambda, and the map of both",
+        "a finite run without a return is evidence, not a proof that there is none",
+    ),
+    settings=_settings(),
+    points=points,
+    measure=in_stretches(stretch),
+    dataset=dataset,
+    stretch=stretch,
+)
