@@ -406,7 +406,9 @@ WANG_JACOT = Paper(
             "experiment",
             "2 x 2 with three entries observed: the ratio of singular values jumps down and does not return.",
             "slides",
-            missing="The experiment.",
+            ("jumps-are-one-way",),
+            Provenance.RECONSTRUCTED,
+            "The slides' rates and sizes; ours are stated. No return in a finite run is evidence, not a proof.",
         ),
     ),
 )

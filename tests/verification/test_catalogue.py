@@ -104,6 +104,7 @@ KINDS = {
     "b-r-keeps-balance": {"symbolic", "falsification"},
     "b-r-is-absorbing": {"symbolic", "falsification"},
     "b-r-is-reachable": {"symbolic", "falsification"},
+    "jumps-are-one-way": {"trajectory"},
 }
 
 

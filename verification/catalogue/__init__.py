@@ -20,6 +20,7 @@ from verification.catalogue import (
     dynamics,
     first_column,
     greedy,
+    jumps,
     low_rank_region,
     nuclear_norm,
     plasticity,
@@ -55,6 +56,7 @@ _BUILDERS: dict[str, Callable[[], Statement]] = {
         critical_points,
         low_rank_region,
         reachability,
+        jumps,
     )
     for build in module.STATEMENTS
 }
