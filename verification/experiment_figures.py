@@ -171,6 +171,8 @@ def _greedy(dataset: xr.Dataset) -> Figure:
     distance.plot(scales, scales, color="0.4", linewidth=0.8, linestyle=":")
     distance.set_xscale("log")
     distance.set_yscale("log")
+    distance.autoscale(axis="y")
+    distance.set_ylim(bottom=1e-13)
     distance.set_xlabel(r"product scale $|W(0)|_2 = \alpha^L$")
     distance.set_ylabel(r"$|W(\infty)-W_{\mathrm{GLRL}}|_F\,/\,|W_{\mathrm{GLRL}}|_F$")
     distance.set_title("distance of the limits", fontsize=9)
@@ -180,7 +182,7 @@ def _greedy(dataset: xr.Dataset) -> Figure:
     settings = json.loads(dataset.attrs["settings"])
     caption = (
         rf"${settings['size']}\times {settings['size']}$ symmetric, rank {settings['rank']}, "
-        f"{settings['observed']}% of pairs observed, {dataset.sizes['trial']} problems; markers: means, bars: range"
+        f"{settings['observed']}% of pairs observed, {dataset.sizes['trial']} problems, means and ranges"
     )
     _caption(drawn, dataset, caption + (f"; {unresolved} below their error" if unresolved else ""))
     return drawn

@@ -26,11 +26,13 @@ from numerics.infinitesimal_flow import InfinitesimalFlow, Outcome, Plateau, inf
 from numerics.objective import Objective, completion
 from numerics.sweep.experiment import Experiment, Parameters, Result, Settings
 
-_SCALES = [1e-6, 1e-8, 1e-10, 1e-12, 1e-16, 1e-20, 1e-24]
+_SCALES = [1e-8, 1e-10, 1e-12, 1e-14, 1e-16, 1e-18]
 #: Escape rates below this fraction of the first do not count, and a coarser value, to see what that does.
 _TOLERANCE, _COARSE = 1e-5, 1e-4
 #: A flow of a 4 x 4 problem was seen 1.1 times that difference away from the limit.
 _SAFETY = 10.0
+#: Columns of W below this part of it may be wrong in a limit, at depth 2 and beyond.
+_FLOOR, _DEEP_FLOOR = 1e-11, 1e-12
 _TIMES, _STAGE_TIMES = 320, 24
 
 
@@ -106,7 +108,8 @@ def _distances(f: Objective, depth: int, scales: Sequence[float]) -> Result:
         coarse, fine = (_flow_limit(f, depth, scale, tolerance) for tolerance in (_COARSE, _TOLERANCE))
         distances.append(float(np.linalg.norm(fine[0] - greedy.limit)) / norm)
         difference = float(np.linalg.norm(fine[0] - coarse[0])) / norm
-        errors.append(_SAFETY * difference if settled and fine[1] and coarse[1] else None)
+        floor = _FLOOR if depth == 2 else _DEEP_FLOOR
+        errors.append(_SAFETY * difference + floor if settled and fine[1] and coarse[1] else None)
     return {"distances": distances, "errors": errors, "rank": greedy.points[-1].rank}
 
 
