@@ -56,6 +56,7 @@ CHANGE_WHAT_IS_OBSERVED = {
     ("connectivity", "diagonal-neighbours"),
     ("depth3-couples-unless-diagonal", "first-layer-full"),
     ("nuclear-norm-counterexample", "to-minimum-norm"),
+    ("jumps-are-one-way", "slower"),
     ("deep-symmetric-flow", "power-of-depth-2"),
     ("deep-symmetric-flow", "power-L"),
     ("critical-points-are-balanced", "without-weight-decay"),
