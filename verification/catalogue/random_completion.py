@@ -17,7 +17,7 @@ from verification.statement import Clause, Mutant, Provenance, Statement
 
 Values = Mapping[sp.Symbol, Any]
 
-_PROBLEMS = 60
+_PROBLEMS = 40
 _CONFIDENCE = 0.99
 _OFTEN = sp.Rational(3, 5)
 _OFTEN_CONNECTED = sp.Rational(4, 5)
