@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
+from numerics.balls import precision
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion
@@ -125,8 +126,6 @@ def glrl_asymmetric(
 
 def certified_gradient_norm(problem: MatrixCompletion, factor: np.ndarray) -> arb:
     """|grad f(U U^T) U|_F of a symmetric completion problem as a ball, the entries of U taken exactly."""
-    from numerics.balls import precision
-
     targets = dict(zip(problem.observed, problem.exact_targets, strict=True))
     with precision(_BALL_BITS):
         columns = arb_mat([[arb(entry) for entry in row] for row in factor.tolist()])
@@ -144,8 +143,6 @@ def _ball(number: Fraction) -> arb:
 
 def certified_rank(factor: np.ndarray) -> int:
     """The most first columns of U (n x r) that are certified independent, by balls; never more than the rank of U."""
-    from numerics.balls import precision
-
     with precision(_BALL_BITS):
         columns = arb_mat([[arb(entry) for entry in row] for row in factor.tolist()])
         gram = columns.transpose() * columns

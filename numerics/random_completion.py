@@ -1,7 +1,7 @@
 """Small random completion problems: with the diagonal observed, or of known minimum rank; how often rank 1 is found.
 
 Source
-    Own. The interval of a frequency: Clopper & Pearson 1934, The use of confidence or fiducial limits.
+    Own.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from numerics.coupling import connectivity
-from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion
 from numerics.greedy import GreedyPath, glrl_asymmetric
 from numerics.infinitesimal_flow import Outcome
@@ -82,21 +81,3 @@ def attained_rank_one(size: int, count: int, seed: int) -> Attained:
         found.append((len(connectivity(problem.mask).components) == 1, attains_rank_one(problem, path)))
     connected = [attained for linked, attained in found if linked]
     return Attained(count, sum(attained for _, attained in found), len(connected), sum(connected))
-
-
-def binomial_interval(successes: int, count: int, confidence: float = 0.99) -> tuple[float, float]:
-    """The Clopper-Pearson interval of a probability with `successes` of `count` trials seen.
-
-    It misses the probability with probability at most 1 - confidence, whatever that probability is. Raises
-    ArgumentError.
-    """
-    if not 0 <= successes <= count:
-        raise ArgumentError("successes", successes, f"within 0 and the count {count}")
-    if not 0 < confidence < 1:
-        raise ArgumentError("confidence", confidence, "within 0 and 1")
-    from scipy.special import betaincinv  # only this needs it
-
-    tail = (1 - confidence) / 2
-    low = float(betaincinv(successes, count - successes + 1, tail)) if successes else 0.0
-    high = float(betaincinv(successes + 1, count - successes, 1 - tail)) if successes < count else 1.0
-    return low, high

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from numerics.binomial_interval import binomial_interval
 from numerics.errors import ArgumentError
 from numerics.experiments import settings as setting
 from numerics.experiments.labels import attributes, labelled
 from numerics.experiments.trials import seed_of
 from numerics.factorization import MatrixCompletion
 from numerics.initialization import layer_shapes
-from numerics.random_completion import binomial_interval
 from numerics.sgd import Chains, at_rates, check_rates, descent, followed, gaussian_chains, record, sgd
 from numerics.sweep.experiment import Checkpoint, Experiment, Parameters, Result, Settings, in_stretches
 

@@ -1,17 +1,14 @@
-"""Catches random problems that are not what they say, a lifting that is another problem, and a wrong interval."""
+"""Catches random problems that are not what they say, and a lifting that is another problem."""
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
-from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion
 from numerics.greedy import certified_gradient_norm, certified_rank, glrl_asymmetric
 from numerics.objective import completion, lifted
 from numerics.random_completion import (
     attained_rank_one,
     attains_rank_one,
-    binomial_interval,
     diagonal_problem,
     lifted_problem,
     rank_one_problem,
@@ -74,21 +71,3 @@ def test_counts_are_those_of_the_same_problems_for_a_seed():
     found = attained_rank_one(3, 4, 7)
     assert found == attained_rank_one(3, 4, 7)
     assert found.connected_attained <= min(found.attained, found.connected) <= found.count == 4
-
-
-@pytest.mark.parametrize(("successes", "count"), [(0, 10), (3, 10), (10, 10), (55, 60)])
-def test_the_ends_of_the_interval_leave_half_a_percent_on_either_side(successes, count):
-    low, high = binomial_interval(successes, count)
-    assert low <= successes / count <= high
-    if successes:
-        assert binom.sf(successes - 1, count, low) == pytest.approx(0.005)
-    if successes < count:
-        assert binom.cdf(successes, count, high) == pytest.approx(0.005)
-    assert (low == 0) == (successes == 0)
-    assert (high == 1) == (successes == count)
-
-
-@pytest.mark.parametrize("arguments", [(-1, 5), (6, 5), (2, 5, 1.0)])
-def test_impossible_counts_and_confidences_are_refused(arguments):
-    with pytest.raises(ArgumentError):
-        binomial_interval(*arguments)

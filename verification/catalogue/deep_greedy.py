@@ -13,10 +13,9 @@ from numerics.deep_greedy import deep_flow
 from numerics.dynamics import random_problem, velocities
 from numerics.factorization import MatrixCompletion, end_to_end, residual
 from numerics.first_column import fitted_order
-from numerics.gradient_flow import StopReason
-from numerics.infinitesimal_flow import Outcome
 from numerics.initialization import balanced_layers, layer_shapes
 from numerics.objective import completion
+from numerics.small_start import stop_reason
 from theory import deep_greedy as theory
 from theory.counter_example import R, rates
 from theory.symbols import alpha, depth
@@ -114,9 +113,8 @@ def _orders(point: Point) -> Observation:
         measured={"distance": (logarithms, tuple(distances))},
         predicted={"slope 1": (logarithms, straight)},
     )
-    settled = all(flow.outcome is Outcome.MINIMUM for flow in flows)
-    reason = StopReason.CONVERGED if settled else StopReason.STEPS
-    return Observation([{order: measured(fit.slope, _CERTAINTY * fit.standard_error)}], reason, series)
+    slope = measured(fit.slope, _CERTAINTY * fit.standard_error)
+    return Observation([{order: slope}], stop_reason([flow.outcome for flow in flows]), series)
 
 
 def deep_symmetric_flow(claimed: sp.Expr = theory.power) -> Statement:

@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
+from numerics.binomial_interval import binomial_interval
 from numerics.block_diagonal import BlockFamily, exact_layers, initial_layers, problem
 from numerics.block_trajectory import spectrum_at
 from numerics.box_functions import Root
@@ -109,6 +110,12 @@ def limit_root(fixed: Point, scale: sp.Expr | None = None) -> Root:
 def measured(number: float, error: float) -> arb:
     """A float with an error estimate, as a ball (heuristic radius)."""
     return arb(float(number), float(error))
+
+
+def frequency_ball(successes: int, count: int, confidence: float) -> arb:
+    """The Clopper-Pearson interval of a probability, from a frequency, as a ball."""
+    low, high = binomial_interval(successes, count, confidence)
+    return measured((low + high) / 2, (high - low) / 2)
 
 
 def flow_spectrum(limit: FlowLimit, family: BlockFamily) -> dict[sp.Symbol, Any]:

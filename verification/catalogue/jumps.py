@@ -10,8 +10,7 @@ import sympy as sp
 
 from numerics.experiments.jumps import EXPERIMENT, JUMPED
 from numerics.gradient_flow import StopReason
-from numerics.random_completion import binomial_interval
-from verification.catalogue.families import measured
+from verification.catalogue.families import frequency_ball, measured
 from verification.catalogue.sources import source
 from verification.checks import Observation, Trajectory
 from verification.evidence import Series
@@ -41,7 +40,6 @@ def _counted(point: Point, eta: float) -> Observation:
     times = np.array([math.inf if one is None else one for one in found["jumped"]])
     done = np.isfinite(times)
     watched = float(np.sum(_STEPS - times[done]))
-    low, high = binomial_interval(int(done.sum()), _CHAINS, _CONFIDENCE)
     # No return in so many steps has probability 1 - confidence at this rate, if steps are independent.
     bound = -math.log(1 - _CONFIDENCE) / watched if watched else math.inf
     axis = np.linspace(0, _STEPS, _SHOWN)
@@ -55,7 +53,7 @@ def _counted(point: Point, eta: float) -> Observation:
         predicted={"full-batch descent": (tuple(axis), (1.0,) * _SHOWN)},
     )
     values = {
-        jumped: measured((low + high) / 2, (high - low) / 2),
+        jumped: frequency_ball(int(done.sum()), _CHAINS, _CONFIDENCE),
         returned: int(np.sum(np.array(found["highest"])[done] >= JUMPED)),
         rate: measured(bound / 2, bound / 2),
         control: measured(min(found["control_ratio"]), 1e-9),

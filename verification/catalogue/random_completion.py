@@ -6,9 +6,10 @@ from typing import Any
 
 import sympy as sp
 
+from numerics.binomial_interval import binomial_interval
 from numerics.gradient_flow import StopReason
-from numerics.random_completion import Attained, attained_rank_one, binomial_interval
-from verification.catalogue.families import measured
+from numerics.random_completion import Attained, attained_rank_one
+from verification.catalogue.families import frequency_ball
 from verification.catalogue.sources import source
 from verification.checks import Falsification, Observation, Trajectory
 from verification.evidence import Series
@@ -31,18 +32,12 @@ def _attained(rows: int) -> Attained:
     return attained_rank_one(rows, _PROBLEMS, 1000 * rows)
 
 
-def _enclosed(successes: int, count: int) -> Any:
-    """The interval of a frequency as a ball."""
-    low, high = binomial_interval(successes, count, _CONFIDENCE)
-    return measured((low + high) / 2, (high - low) / 2)
-
-
 def _frequencies(point: Point, _digits: int) -> Values:
     """Balls that are the intervals of how often the minimum rank was attained."""
     found = _attained(point[size])
     return {
-        frequency: _enclosed(found.attained, found.count),
-        connected_frequency: _enclosed(found.connected_attained, found.connected),
+        frequency: frequency_ball(found.attained, found.count, _CONFIDENCE),
+        connected_frequency: frequency_ball(found.connected_attained, found.connected, _CONFIDENCE),
     }
 
 

@@ -12,14 +12,13 @@ from numerics.dynamics import random_problem
 from numerics.factorization import MatrixCompletion
 from numerics.initialization import balanced_layers, gaussian_layers, layer_shapes
 from numerics.low_rank_region import Region, quadratic
-from numerics.random_completion import binomial_interval
 from numerics.reachability import Arrivals, arrivals, fullest_share
 from theory import reachability as theory
 from theory.critical_points import decay
 from theory.low_rank_region import eta
 from theory.reachability import columns_in, rank, rows_out, start, steps
 from theory.symbols import depth
-from verification.catalogue.families import measured
+from verification.catalogue.families import frequency_ball, measured
 from verification.catalogue.networks import seed
 from verification.catalogue.sources import source
 from verification.checks import Falsification, Symbolic
@@ -36,11 +35,6 @@ column = sp.Symbol("column factor", nonnegative=True)
 share = sp.Symbol("share", nonnegative=True)
 small = sp.Symbol("s_(r+1)", real=True)
 event_frequency, frequency = sp.symbols("p_event p", nonnegative=True)
-
-
-def _interval(successes: int) -> arb:
-    low, high = binomial_interval(successes, _CHAINS, _CONFIDENCE)
-    return measured((low + high) / 2, (high - low) / 2)
 
 
 def _arrived(point: Point) -> Arrivals:
@@ -68,7 +62,10 @@ def _arrived(point: Point) -> Arrivals:
 
 def _frequencies(point: Point) -> Values:
     found = _arrived(point)
-    return {event_frequency: _interval(found.events), frequency: _interval(found.inside)}
+    return {
+        event_frequency: frequency_ball(found.events, _CHAINS, _CONFIDENCE),
+        frequency: frequency_ball(found.inside, _CHAINS, _CONFIDENCE),
+    }
 
 
 def _on_the_event(point: Point) -> Values:
