@@ -30,6 +30,8 @@ from numerics.low_rank_region import Region, imbalance, stacked_margins
 
 #: So many entries are drawn at once.
 BLOCK = 4096
+#: A chain below this ratio of singular values is of rank 1.
+JUMPED = 1e-3
 #: A chain whose parameters are all smaller is left at 0, to which it would shrink: far beyond that, floats are slow.
 NOTHING = 1e-150
 

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from numerics.experiments.jumps import JUMPED, problem
+from numerics.experiments.jumps import problem
+from numerics.sgd import JUMPED
 from verification.figures import COLOURS
 
 _RED, _LIGHT, _DARK = COLOURS[1], COLOURS[4], "#003B5C"

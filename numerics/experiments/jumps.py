@@ -29,11 +29,9 @@ from numerics.experiments.labels import attributes, labelled
 from numerics.experiments.trials import seed_of
 from numerics.factorization import MatrixCompletion
 from numerics.initialization import layer_shapes
-from numerics.sgd import Chains, at_rates, check_rates, descent, followed, gaussian_chains, record, sgd
+from numerics.sgd import JUMPED, Chains, at_rates, check_rates, descent, followed, gaussian_chains, record, sgd
 from numerics.sweep.experiment import Checkpoint, Experiment, Parameters, Result, Settings, in_stretches
 
-#: A chain below this ratio of singular values is of rank 1.
-JUMPED = 1e-3
 _CONFIDENCE = 0.95
 #: Chain-steps between two checkpoints: some seconds.
 _STRETCH = 20_000_000

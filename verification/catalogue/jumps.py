@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from numerics.experiments.jumps import EXPERIMENT, JUMPED
 from numerics.gradient_flow import StopReason
+from numerics.sgd import JUMPED
 from verification.catalogue.families import frequency_ball, measured
 from verification.catalogue.sources import source
 from verification.checks import Observation, Trajectory
@@ -29,6 +29,8 @@ rate, jumped, control = sp.symbols("rate p_jumped ratio_control", nonnegative=Tr
 
 @cache
 def _cell(eta: float, start: int) -> dict[str, Any]:
+    from numerics.experiments.jumps import EXPERIMENT  # xarray, a quarter of a second that only experiments need
+
     shared = {"entry": 0.25, "depth": 3, "width": 10, "warm_up": 3_000, "seed": start}
     cell = {"eta": eta, "weight_decay": _DECAY, "chains": _CHAINS, "steps": _STEPS, "every": _EVERY}
     return dict(EXPERIMENT.measure(shared | cell))
