@@ -111,6 +111,8 @@ def long(parameters: Mapping[str, Any], state: bytes | None) -> dict[str, Any] |
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a") as file:
             file.write(f"{os.getppid()} long {parameters['trial']} {done}\n")
+        # A checkpoint that is lost would let the point begin anew for ever.
+        assert len(Path(log).read_text().splitlines()) < 20 * STRETCHES, "more stretches than there are"
     if done == STRETCHES // 2:
         wait_for(lambda: not Path(os.environ.get("TOY_FAULT", "none")).exists())
     busy(parameters["milliseconds"] / 1000)

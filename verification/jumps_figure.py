@@ -22,7 +22,7 @@ _DASHES = ("-", "--", "-.", ":")
 #: Below this the ratio of a chain that has jumped is of no interest.
 _FLOOR = 1e-6
 _SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", COLOURS[0]])
-_UNFIT = "0.75"
+_UNFIT, _INSIDE = "0.75", "0.9"
 
 
 def jumps_figure(dataset: xr.Dataset) -> Figure:
@@ -73,6 +73,8 @@ def _path(axes: Axes, dataset: xr.Dataset) -> None:
         marker="D",
         markersize=4,
     )
+    inside = dataset["path_margin"].min("condition").values >= 0
+    axes.fill_between(steps, 0, 1, where=inside, transform=axes.get_xaxis_transform(), color=_INSIDE, linewidth=0)
     axes.set_yscale("log")
     axes.set_ylim(_FLOOR / 2, 100)
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -160,6 +162,7 @@ def _handles() -> list[Line2D | Patch]:
         Line2D([], [], color=_LIGHT, label="test error, SGD"),
         Line2D([], [], label="test error, end of offshoot", **mark),
         Line2D([], [], color="0.3", linestyle=":", linewidth=1.6, label="descent"),
+        Patch(facecolor=_INSIDE, label="in $B_1$, SGD"),
         Patch(facecolor="white", edgecolor="0.55", label="descent stays at rank 2"),
         Patch(facecolor=_SHARES(0.75), edgecolor="0.55", label="and SGD jumps"),
         Patch(facecolor=_SHARES(0.75), edgecolor="0.55", hatch="////", label="descent drops too"),

@@ -6,7 +6,8 @@ Definitions
     are counted from there. Jump: the first recorded step with sigma_2/sigma_1 < 1e-3; return: a later record with
     sigma_2/sigma_1 >= 1e-3, which says nothing of a chain that shrinks to 0. Control: full-batch descent from the
     starts of eight chains, as many steps at the same rates. Late error: mean over the last half of the records of the
-    mean squared error on the observed entries.
+    mean squared error on the observed entries. B_1: `numerics.low_rank_region` with the quadratic profile and constants
+    of the settings; the default ones tell chains of rank 2, whose small value is above a, from those of rank 1.
     Survival: share of chains that have not jumped. Every chain is followed to the end of the run, so that no time is
     censored before it and the Kaplan-Meier estimate is this share; the band is the Clopper-Pearson interval at each
     step by itself, 95%.
@@ -29,6 +30,7 @@ from numerics.experiments.labels import attributes, labelled
 from numerics.experiments.trials import seed_of
 from numerics.factorization import MatrixCompletion
 from numerics.initialization import layer_shapes
+from numerics.low_rank_region import Region, quadratic
 from numerics.sgd import JUMPED, Chains, at_rates, check_rates, descent, followed, gaussian_chains, record, sgd
 from numerics.sweep.experiment import Checkpoint, Experiment, Parameters, Result, Settings, in_stretches
 
@@ -39,7 +41,8 @@ _SPREAD, _WARM_RATE, _WARM_DECAY = 0.7, 0.1, 0.002
 _MOMENTS, _OFFSHOOTS = 400, 16
 #: So many chains of a cell are followed by descent, too: it takes them to one end or to two.
 _CONTROLS = 8
-_FIXED = ("entry", "depth", "width", "warm_up", "seed")
+_REGION = ("a", "eps_1", "eps_2", "bound")
+_FIXED = ("entry", "depth", "width", "warm_up", "seed", *_REGION)
 
 
 def problem(entry: float) -> MatrixCompletion:
@@ -50,6 +53,11 @@ def problem(entry: float) -> MatrixCompletion:
 def completion(entry: float) -> np.ndarray:
     """[[1, 1/e], [e, 1]], the only completion of rank 1."""
     return np.array([[1.0, 1 / entry], [entry, 1.0]])
+
+
+def region(parameters: Parameters) -> Region:
+    """B_1 with the constants of the settings."""
+    return Region(1, parameters["eps_1"], parameters["eps_2"], parameters["bound"], quadratic(parameters["a"]))
 
 
 def warm_chains(parameters: Parameters, numbers: Sequence[int]) -> Chains:
@@ -92,12 +100,12 @@ def moments(first: int, steps: int) -> list[int]:
 
 def _path(parameters: Parameters) -> Result:
     """One chain with its offshoots, and the control."""
-    exact = completion(parameters["entry"])
+    exact, low_rank = completion(parameters["entry"]), region(parameters)
     rates = parameters["eta"], parameters["weight_decay"]
     start = warm_chains(parameters, [parameters["path"]])
     steps = moments(start.step, parameters["path_steps"])
     kept = list(followed(start, at_rates(sgd, *rates), steps))
-    records = [record(chains, exact) for chains in kept]
+    records = [record(chains, exact, low_rank) for chains in kept]
     control = [record(chains, exact) for chains in followed(start, at_rates(descent, *rates), steps)]
     left = kept[:: max(1, len(kept) // _OFFSHOOTS)]
     slow = parameters["offshoot_eta"], parameters["offshoot_weight_decay"]
@@ -106,6 +114,7 @@ def _path(parameters: Parameters) -> Result:
         "steps": [step - start.step for step in steps],
         "ratio": [_number(one.ratio[0]) for one in records],
         "test_error": [_number(one.test_error[0]) for one in records],
+        "margins": [[_number(margin) for margin in one.margins[0]] for one in records],
         "control_ratio": [_number(one.ratio[0]) for one in control],
         "control_test_error": [_number(one.test_error[0]) for one in control],
         "offshoot_steps": [chains.step - start.step for chains in left],
@@ -137,12 +146,14 @@ def _cell(parameters: Parameters, state: bytes | None) -> Result | Checkpoint:
         file = io.BytesIO()
         np.savez(file, parameters=chains.parameters, step=chains.step, jumped=jumped, highest=highest, late=late)
         return Checkpoint(file.getvalue())
+    margins = record(chains, exact, region(parameters)).margins
     number = len([step for step in range(every, steps + 1, every) if step in late_records])
     control = record(descent(start.chosen(np.arange(min(_CONTROLS, len(start.seeds)))), steps, *rates), exact)
     return {
         "jumped": [_number(step) for step in jumped],
         "highest": highest.tolist(),
         "late_error": [_number(error / number) for error in late],
+        "inside": (margins.min(axis=1) >= 0).tolist(),
         "control_ratio": [_number(one) for one in control.ratio],
         "control_error": [_number(one) for one in control.train_error],
     }
@@ -156,6 +167,7 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
     steps = np.array(moments(0, settings["path_steps"]))
     offshoots = steps[:: max(1, len(steps) // _OFFSHOOTS)]
     missing = np.array([cell is None for cell in cells]).reshape(len(etas), len(decays))
+    margins = np.full((len(steps), 3), np.nan) if path is None else np.array([_floats(one) for one in path["margins"]])
 
     def along(name: str, count: int) -> np.ndarray:
         return np.full(count, np.nan) if path is None else _floats(path[name])
@@ -182,6 +194,11 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
                 along("control_test_error", len(steps)),
                 "(A_12 - 1/e)^2 of descent",
             ),
+            "path_margin": (
+                ("path_step", "condition"),
+                margins,
+                "margin of one chain in B_1; inside where none is negative",
+            ),
             "offshoot_ratio": (
                 ("offshoot_step",),
                 along("offshoot_ratio", len(offshoots)),
@@ -195,6 +212,7 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
             "jump_step": ((*place, "chain"), jumped, "step of the jump; nan: none in the run, or not computed"),
             "highest_ratio": ((*place, "chain"), collected("highest"), "largest sigma_2/sigma_1 after the jump"),
             "late_error": ((*place, "chain"), late, "mean squared error on observed entries over the last half"),
+            "inside": ((*place, "chain"), collected("inside"), "1: in B_1 when the run ends"),
             "survival": ((*place, "step"), survival, "share of chains that have not jumped"),
             "survival_low": ((*place, "step"), ends[..., 0], "lower end of its 95% Clopper-Pearson interval"),
             "survival_high": ((*place, "step"), ends[..., 1], "upper end of its 95% Clopper-Pearson interval"),
@@ -218,6 +236,7 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
             "control": (np.arange(controls), "number of the chain that descent follows"),
             "step": (times, "steps after the warm-up"),
             "path_step": (steps, "steps after the warm-up"),
+            "condition": (["balance", "rank", "size"], "condition of B_1"),
             "offshoot_step": (offshoots, "step after the warm-up from which the offshoot goes on"),
         },
         attributes(EXPERIMENT, settings),
@@ -260,6 +279,10 @@ def _settings() -> Mapping[str, Any]:
             setting.scale("entry", 0.25, "e, the observed entry off the diagonal"),
             setting.count("depth", 3, "number of layers L", most=8),
             setting.count("width", 10, "hidden widths", minimum=1, most=100),
+            setting.scale("a", 0.1, "a of f_a(x) = 1 - (1 - x/a)^2, for B_1"),
+            setting.scale("eps_1", 0.1, "bound of the squared imbalance in B_1"),
+            setting.scale("eps_2", 0.5, "room of the rank beyond 1 in B_1"),
+            setting.scale("bound", 3.0, "C, bound of the squared norm of a layer in B_1"),
             setting.count("warm_up", 3_000, "full-batch steps at rate 0.1 and lambda = 0.002 before", minimum=0),
             setting.seed(),
         ]
@@ -270,7 +293,7 @@ EXPERIMENT = Experiment(
     name="jumps",
     title="One-way jumps of SGD with L2 regularisation from rank 2 to rank 1",
     source="Wang & Jacot 2024, slides, experiments",
-    version=1,
+    version=2,
     differs=(
         "the slides state neither e, depth, width, start nor rates: all are of our own choice",
         "a warm-up of full-batch descent, so that all chains begin at a completion of rank 2",

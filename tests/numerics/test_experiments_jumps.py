@@ -1,17 +1,29 @@
 """The jumps experiment in small: catches a jump at the wrong step, a return that is unseen, a control that is not one,
 and a result that depends on where its stretches end."""
 
+import contextlib
+import io
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from toy_experiments import wait_for
 
 from numerics.errors import ArgumentError
 from numerics.experiments import EXPERIMENTS, jumps
+from numerics.low_rank_region import margins
 from numerics.sgd import at_rates, descent, followed, record, sgd
-from numerics.sweep import Checkpoint
+from numerics.sweep import Checkpoint, Store, Workers, collected, joined, run
 
 EXPERIMENT = EXPERIMENTS["jumps"]
 DEFAULTS = {name: one.default for name, one in EXPERIMENT.settings.items()}
@@ -24,6 +36,12 @@ SETTINGS: dict[str, Any] = DEFAULTS | {
     "path_steps": 4000,
     "offshoot_steps": 20_000,
 }
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[Workers]:
+    with ThreadPoolExecutor(1) as executor:
+        yield Workers(executor, lambda: 1)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +102,25 @@ def test_offshoots_find_the_completion_of_rank_one_after_the_jump_and_not_before
     np.testing.assert_allclose(found["path_control_ratio"].values[-1], 0.2074, atol=1e-3)
 
 
+def test_membership_in_b_1_is_that_of_the_layers_and_comes_with_the_jump(found: xr.Dataset) -> None:
+    start = jumps.warm_chains(SETTINGS, range(5))
+    *_, last = followed(start, at_rates(sgd, 0.6, 0.025), [3000, 7000])
+    low_rank = jumps.region(SETTINGS)
+    ends = [margins([layer[chain] for layer in last.layers], low_rank) for chain in range(5)]
+    expected = [min(one.balance, one.rank, one.size) >= 0 for one in ends]
+    assert found["inside"].sel(eta=0.6, weight_decay=0.025).values.tolist() == expected
+    np.testing.assert_allclose(
+        found["path_margin"][-1], [ends[0].balance, ends[0].rank, ends[0].size], rtol=1e-9, atol=1e-12
+    )
+    ranks, steps = found["path_margin"].sel(condition="rank").values, found["path_step"].values
+    jump = float(found["jump_step"].sel(eta=0.6, weight_decay=0.025)[0])
+    # A small value of W_l^T W_l beyond a counts as one: 1 + 1 > r + eps_2.
+    assert (ranks[steps < jump / 2] < 0).all()
+    assert (ranks[steps > jump] > 0).all()
+    # Where descent stays and no chain jumps, none comes to B_1.
+    assert not found["inside"].sel(eta=0.1, weight_decay=0.025).any()
+
+
 def test_where_stretches_end_changes_no_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = EXPERIMENT.points(SETTINGS)[2]
     whole = EXPERIMENT.measure(cell)
@@ -93,6 +130,55 @@ def test_where_stretches_end_changes_no_digit(monkeypatch: pytest.MonkeyPatch) -
         state, states = reached.state, states + 1
     assert states == 4
     assert json.dumps(reached) == json.dumps(whole)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_and_changes_no_byte(tmp_path: Path) -> None:
+    # Two layers of width 2, the cheapest chains: 50 million steps of them are two checkpoints and a rest.
+    settings = SETTINGS | {
+        **{"etas": [0.6], "weight_decays": [0.025], "depth": 2, "width": 2, "path_steps": 100, "offshoot_steps": 100},
+        **{"chains": 500, "steps": 100_000, "every": 10_000, "warm_up": 10},
+    }
+    path, undisturbed = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    script = (
+        "import json, sys; from pathlib import Path; from numerics.experiments import EXPERIMENTS\n"
+        "from numerics.sweep import Store, joined, process_pool, run\n"
+        "one = EXPERIMENTS['jumps']\n"
+        "with Store(Path(sys.argv[1]), create=True) as store, joined(store, one, json.loads(sys.argv[2])) as claims:\n"
+        "    run(claims, one, lambda: process_pool(1))\n"
+    )
+
+    def states() -> list[int]:
+        if not path.exists():
+            return []
+        with contextlib.suppress(ArgumentError), Store(path) as store:
+            kept = store.rows("SELECT state FROM checkpoints")
+            return [int(np.load(io.BytesIO(state))["step"]) - settings["warm_up"] for (state,) in kept]
+        return []
+
+    command = [sys.executable, "-c", script, str(path), json.dumps(settings)]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ":".join(sys.path)}, start_new_session=True)
+    try:
+        wait_for(lambda: states())
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    (reached,) = states()
+    assert reached % 40_000 == 0
+    assert 0 < reached < settings["steps"]
+    begun: list[int] = []
+
+    def counted(parameters: Any, state: bytes | None) -> Any:
+        if "path" not in parameters:
+            begun.append(0 if state is None else int(np.load(io.BytesIO(state))["step"]) - settings["warm_up"])
+        return jumps.stretch(parameters, state)
+
+    with Store(path) as store, joined(store, EXPERIMENT, settings) as claims:
+        run(claims, replace(EXPERIMENT, stretch=counted), one_thread)
+        resumed = collected(store, EXPERIMENT)
+    assert begun == list(range(reached, settings["steps"], 40_000))
+    with Store(undisturbed, create=True) as store, joined(store, EXPERIMENT, settings) as claims:
+        run(claims, EXPERIMENT, one_thread)
+        assert resumed.to_netcdf(engine="scipy") == collected(store, EXPERIMENT).to_netcdf(engine="scipy")
 
 
 def test_a_chain_depends_on_its_number_alone() -> None:

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 from toy_experiments import STRETCHES, defaults, long_toy, wait_for
 
 from numerics.sweep import (
@@ -19,6 +21,7 @@ from numerics.sweep import (
     Store,
     collected,
     counts,
+    dask_cluster,
     experiment,
     joined,
     measuring_seconds,
@@ -106,6 +109,30 @@ def test_a_kill_in_the_middle_costs_one_stretch_and_changes_no_byte(tmp_path: Pa
     both = {(0, HELD): 2, (1, HELD): 2}
     # The worker that was spared may come to the end of its stretch.
     assert again == both if victim == "runner" else again and again.items() <= both.items()
+    assert len(found) == 2 * STRETCHES
+    assert kept(path) == []
+    swept(undisturbed, trials=2)
+    assert exported(path) == exported(undisturbed)
+
+
+def test_stretches_on_a_dask_cluster_survive_a_worker_and_give_the_same_bytes(tmp_path: Path, log: Path) -> None:
+    path, undisturbed, fault = tmp_path / "a.sqlite", tmp_path / "b.sqlite", tmp_path / "fault"
+    fault.touch()
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
+
+        def kill_one() -> None:
+            wait_for(lambda: begun(log)[0, HELD] and begun(log)[1, HELD])
+            os.kill(cluster.workers[0].pid, signal.SIGKILL)
+            fault.unlink()
+
+        killing = threading.Thread(target=kill_one)
+        killing.start()
+        with Store(path, create=True) as opened, joined(opened, long_toy(), defaults(trials=2)) as claims:
+            run(claims, long_toy(), lambda: dask_cluster(cluster.scheduler_address))
+        killing.join()
+    found = begun(log)
+    assert {place for place, number in found.items() if number != 1} <= {(0, HELD), (1, HELD)}
+    assert max(found.values()) == 2
     assert len(found) == 2 * STRETCHES
     assert kept(path) == []
     swept(undisturbed, trials=2)

@@ -31,9 +31,11 @@ rate, jumped, control = sp.symbols("rate p_jumped ratio_control", nonnegative=Tr
 def _cell(eta: float, start: int) -> dict[str, Any]:
     from numerics.experiments.jumps import EXPERIMENT  # xarray, a quarter of a second that only experiments need
 
-    shared = {"entry": 0.25, "depth": 3, "width": 10, "warm_up": 3_000, "seed": start}
-    cell = {"eta": eta, "weight_decay": _DECAY, "chains": _CHAINS, "steps": _STEPS, "every": _EVERY}
-    return dict(EXPERIMENT.measure(shared | cell))
+    rates = {"etas": [eta], "weight_decays": [_DECAY], "eta": eta, "weight_decay": _DECAY}
+    defaults = {name: setting.default for name, setting in EXPERIMENT.settings.items()}
+    counts = {"chains": _CHAINS, "steps": _STEPS, "every": _EVERY, "seed": start}
+    _, cell = EXPERIMENT.points(defaults | rates | counts)
+    return dict(EXPERIMENT.measure(cell))
 
 
 def _counted(point: Point, eta: float) -> Observation:
