@@ -38,16 +38,19 @@ from numerics.initialization import (
     layer_shapes,
     orthogonal_layers,
 )
+from numerics.low_rank_region import Margins, Profile, Region, cubic, margins, quadratic
 from numerics.mask_orbits import orbits
 from numerics.masks import mask
 from numerics.objective import Objective, completion, lifted, objective, sensing
 from numerics.prediction import Prediction, predict
 from numerics.rank import effective_rank, stable_rank
 from numerics.residual_margin import margin, open_set_map
+from numerics.sgd import Chains, Record, at_rates, chains_from, descent, followed, gaussian_chains, record, sgd
 
 __all__ = [
     "ArgumentError",
     "BlockFamily",
+    "Chains",
     "ChebyshevEngine",
     "Connectivity",
     "CouplingReport",
@@ -59,6 +62,7 @@ __all__ = [
     "GreedyPath",
     "InfinitesimalFlow",
     "LimitSpectrum",
+    "Margins",
     "MatrixCompletion",
     "MissingExtra",
     "Normalization",
@@ -66,18 +70,25 @@ __all__ = [
     "PreciseLimit",
     "PrecisionExhausted",
     "Prediction",
+    "Profile",
+    "Record",
+    "Region",
     "ScipyEngine",
     "StiffLimit",
     "StopReason",
     "TaylorEngine",
+    "at_rates",
     "balanced_layers",
     "block_problem",
+    "chains_from",
     "completion",
     "connectivity",
     "coupling_kernel",
     "coupling_report",
+    "cubic",
     "deep_flow",
     "deep_glrl",
+    "descent",
     "diagonal_limit",
     "diagonal_limit_by_clock",
     "diagonal_limit_float64",
@@ -88,6 +99,8 @@ __all__ = [
     "entries_on_the_way",
     "exact_layers",
     "flow_limit",
+    "followed",
+    "gaussian_chains",
     "gaussian_layers",
     "glrl_asymmetric",
     "glrl_symmetric",
@@ -107,6 +120,7 @@ __all__ = [
     "limit_mpmath",
     "loss",
     "margin",
+    "margins",
     "mask",
     "objective",
     "open_set_map",
@@ -116,10 +130,13 @@ __all__ = [
     "predict",
     "problem",
     "project",
+    "quadratic",
     "ranks",
     "ratio_at_product_scale",
+    "record",
     "scale_grid",
     "sensing",
+    "sgd",
     "spectrum_at",
     "stable_rank",
     "stiff_limit",

@@ -40,6 +40,18 @@ def test_the_greedy_snippets_run_and_reach_what_they_say() -> None:
     assert [point.rank for point in names["path"].points] == [0, 1, 2]
 
 
+def test_the_jumps_snippets_run_and_chains_of_rank_one_are_in_the_region() -> None:
+    names: dict[str, Any] = {}
+    for snippet in snippets("docs/jumps.md", "python"):
+        exec(snippet, names)
+    seen = names["seen"]
+    assert seen.step == 10_000
+    low = seen.ratio < 1e-3
+    assert 0 < low.sum() < 64
+    assert (seen.margins[low][:, 1] > 0).all()
+    assert (seen.margins[seen.ratio > 0.1].min(axis=1) < 0).all()
+
+
 def test_readme_limit_output_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     block = next(text for text in snippets("README.md", "console") if "rankproof limit" in text)
     command, printed = block.split("\n", 1)

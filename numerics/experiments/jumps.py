@@ -98,6 +98,12 @@ def moments(first: int, steps: int) -> list[int]:
     return sorted({first + round(part * steps / _MOMENTS) for part in range(_MOMENTS + 1)})
 
 
+def survival_steps(steps: int, every: int) -> list[int]:
+    """0 and recorded steps in nearly equal ratios to the last one, because the first jumps come early."""
+    apart = np.geomspace(every, steps, _MOMENTS)
+    return [0, *np.unique(every * np.round(apart / every).astype(int)).tolist()]
+
+
 def _path(parameters: Parameters) -> Result:
     """One chain with its offshoots, and the control."""
     exact, low_rank = completion(parameters["entry"]), region(parameters)
@@ -163,7 +169,7 @@ def dataset(settings: Settings, points: Sequence[Parameters], results: Sequence[
     """The path, and per eta and lambda jumps, survival with its band, errors and the control; nan where missing."""
     etas, decays, chains = settings["etas"], settings["weight_decays"], settings["chains"]
     path, cells, controls = results[0], results[1:], min(_CONTROLS, chains)
-    times = np.array(moments(0, settings["steps"]))
+    times = np.array(survival_steps(settings["steps"], settings["every"]))
     steps = np.array(moments(0, settings["path_steps"]))
     offshoots = steps[:: max(1, len(steps) // _OFFSHOOTS)]
     missing = np.array([cell is None for cell in cells]).reshape(len(etas), len(decays))
