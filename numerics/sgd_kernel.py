@@ -4,16 +4,27 @@ Layout
     parameters: (chains, P) float64; layer l = 0, ..., L - 1 is (widths[l + 1], widths[l]), row by row from offsets[l].
     Scratch is given, so that nothing is allocated inside.
 Implementation notes
-    Compiled by numba on first use, without fast-math: sums are in the order written, so that the numbers are those of
-    any machine with IEEE arithmetic. Rows are taken out before they are gone through, which makes it nearly twice as
-    fast. `numerics.sgd.sgd_step` and `descent_step` are the same steps in NumPy.
+    Compiled by numba on first use, and kept for later processes where there is a place for it. Without fast-math: sums
+    are in the order written, so that the numbers are those of any machine with IEEE arithmetic. Rows are taken out
+    before they are gone through, which makes it nearly twice as fast. `numerics.sgd.sgd_step` and `descent_step` are
+    the same steps in NumPy.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
 
 
-@numba.njit(nogil=True)
+def _compiled(kernel: Callable[..., None]) -> Any:
+    try:
+        return numba.njit(nogil=True, cache=True)(kernel)
+    except RuntimeError:  # there is no place to keep it: neither this directory nor the user's may be written to
+        return numba.njit(nogil=True)(kernel)
+
+
+@_compiled
 def sgd(
     parameters: np.ndarray,
     widths: np.ndarray,
@@ -87,7 +98,7 @@ def sgd(
                 p[a * columns_of_first + j] += back[a]
 
 
-@numba.njit(nogil=True)
+@_compiled
 def descent(
     parameters: np.ndarray,
     widths: np.ndarray,

@@ -3,7 +3,9 @@ that depends on its neighbours or on where it was stopped, and a record that mea
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -247,3 +249,22 @@ def test_numba_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingExtra) as error:
         sgd(some(), 1, 0.1, 0.1)
     assert error.value.remedy == "pip install 'rankproof[sgd]'"
+
+
+def test_where_compiled_code_cannot_be_kept_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = numba.njit
+    kept = []
+
+    def nowhere(**options: bool) -> Any:
+        if options.pop("cache", False):
+            kept.append(options)
+            raise RuntimeError("cannot cache function: no locator available")
+        return compiler(**options)
+
+    start = gaussian_chains(PROBLEM, layer_shapes(2, 2, 2, 2), 0.5, [7])
+    expected = sgd(start, 100, 0.1, 0.01).parameters
+    monkeypatch.setattr(numba, "njit", nowhere)
+    monkeypatch.delitem(sys.modules, "numerics.sgd_kernel")
+    monkeypatch.delattr("numerics.sgd_kernel")
+    np.testing.assert_array_equal(sgd(start, 100, 0.1, 0.01).parameters, expected)
+    assert len(kept) == 2
