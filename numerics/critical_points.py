@@ -63,13 +63,10 @@ def penalised_gradient(problem: MatrixCompletion, layers: Layers, weight_decay: 
 def hessian(problem: MatrixCompletion, layers: Layers, weight_decay: float) -> np.ndarray:
     """Second derivatives of E_lambda (entries x entries), the entries of W_1, then of W_2, ..., row by row."""
     shapes = [layer.shape for layer in layers]
-    place = _flat(layers).astype(complex)
-    columns = []
-    for index in range(place.size):
-        moved = place.copy()
-        moved[index] += 1j * _TINY
-        columns.append(_flat(penalised_gradient(problem, _shaped(moved, shapes), weight_decay)).imag / _TINY)
-    found = np.stack(columns, axis=1)
+    place = _flat(layers)
+    # One network per entry, which is moved there.
+    moved = _shaped(place + 1j * _TINY * np.eye(place.size), shapes)
+    found = _flat(penalised_gradient(problem, moved, weight_decay)).imag / _TINY
     return np.asarray((found + found.T) / 2)
 
 
@@ -167,9 +164,10 @@ def _trained(problem: MatrixCompletion, layers: Layers, weight_decay: float) -> 
 
 
 def _flat(layers: Layers) -> np.ndarray:
-    return np.concatenate([np.ravel(layer) for layer in layers])
+    return np.concatenate([layer.reshape(*layer.shape[:-2], -1) for layer in layers], axis=-1)
 
 
 def _shaped(place: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     ends = np.cumsum([after * before for after, before in shapes])[:-1]
-    return [part.reshape(shape) for part, shape in zip(np.split(place, ends), shapes, strict=True)]
+    parts = np.split(place, ends, axis=-1)
+    return [part.reshape(*place.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]

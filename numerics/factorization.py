@@ -124,13 +124,16 @@ def loss(problem: MatrixCompletion, product: np.ndarray) -> float:
 
 
 def gradient(problem: MatrixCompletion, layers: Layers) -> list[np.ndarray]:
-    """grad_l E = c (W_L ... W_{l+1})^T R (W_{l-1} ... W_1)^T for every layer, with prefix and suffix products."""
+    """grad_l E = c (W_L ... W_{l+1})^T R (W_{l-1} ... W_1)^T for every layer, with prefix and suffix products.
+
+    Also of many networks at once, as layers of shape (..., d_l, d_(l-1)).
+    """
     prefixes = [layers[0]]
     for layer in layers[1:]:
         prefixes.append(layer @ prefixes[-1])
     back = problem.weight * residual(problem, prefixes[-1])
     gradients = []
     for index in range(len(layers) - 1, 0, -1):
-        gradients.append(back @ prefixes[index - 1].T)
-        back = layers[index].T @ back
+        gradients.append(back @ prefixes[index - 1].mT)
+        back = layers[index].mT @ back
     return [back, *reversed(gradients)]

@@ -8,6 +8,7 @@ import mpmath
 import pytest
 from hypothesis import HealthCheck, settings
 
+from numerics.threads import one_thread
 from verification.evidence import environment
 from verification.witness import VARIABLE
 
@@ -19,6 +20,12 @@ settings.load_profile("rankproof")
 
 def pytest_report_header() -> str:
     return environment()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_of_the_tests_do_not_wait_for_each_other() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(autouse=True)

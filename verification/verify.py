@@ -1,16 +1,14 @@
 """Run the checks of statements and of their mutants, in one process or several; results do not depend on which."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from numerics.errors import MissingExtra
+from numerics.threads import for_workers, one_thread
 from verification.budget import Budget
 from verification.coverage import verdict_of
 from verification.evidence import Evidence
@@ -178,10 +176,12 @@ def verify(
 def _outcomes(work: Sequence[Task], budget: Budget, jobs: int) -> Iterator[tuple[Task, Evidence | MutantResult]]:
     if jobs == 1:
         for task in work:
-            yield task, perform(task, budget)
+            with one_thread():
+                outcome = perform(task, budget)
+            yield task, outcome
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        with _interrupts_ignored():
+        with for_workers():
             futures = {pool.submit(perform, task, budget): task for task in work}
         try:
             for future in as_completed(futures):
@@ -192,19 +192,6 @@ def _outcomes(work: Sequence[Task], budget: Budget, jobs: int) -> Iterator[tuple
             for child in active_children():
                 child.terminate()
             raise
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started inside ignore Ctrl-C, which the terminal sends to them too; the parent ends them itself."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _gather(statement: Statement, done: dict[Task, Evidence | MutantResult], file: Path | None) -> StatementResult:

@@ -3,7 +3,6 @@
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
@@ -12,11 +11,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from numerics.errors import ArgumentError, MissingExtra
+from numerics.threads import for_workers
 
 #: How long a scheduler may take to answer.
 SCHEDULER_SECONDS = 5
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def process_pool(workers: int) -> Iterator[Workers]:
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
-        with _inherited():
+        with for_workers():
             # The pool starts a process for every call that finds none idle.
             calls = [pool.submit(os.getpid) for _ in range(workers)]
         _require_started(workers, calls)
@@ -123,22 +121,3 @@ def _begin() -> None:
 def _end_with(sentinel: int) -> None:
     wait([sentinel])
     os._exit(1)
-
-
-@contextmanager
-def _inherited() -> Iterator[None]:
-    """Processes started inside use one BLAS thread, and ignore Ctrl-C: the terminal sends it to them too."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        if main:
-            signal.signal(signal.SIGINT, handler)

@@ -1,14 +1,17 @@
 """BLAS threads: catches a limit where none belongs, one that is missing, and one that outlives its block."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 - its own BLAS
 import threadpoolctl
 
 from numerics.factorization import MatrixCompletion
 from numerics.gradient_flow import integrate
-from numerics.threads import threads_for
+from numerics.threads import for_workers, one_thread, threads_for
 
 
 def blas_threads() -> set[int]:
@@ -47,3 +50,21 @@ def test_threads_come_back_after_an_error_and_after_a_flow() -> None:
     assert blas_threads() == {2}
     integrate(MatrixCompletion(np.eye(120), np.eye(120)), [np.eye(120) / 2], residual_tolerance=1e-1)
     assert blas_threads() == {2}
+
+
+def test_many_small_problems_have_one_thread_in_every_library() -> None:
+    with one_thread():
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_workers_have_one_thread_and_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    handler = signal.getsignal(signal.SIGINT)
+    with for_workers():
+        assert (os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]) == ("1", "1")
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+    assert signal.getsignal(signal.SIGINT) is handler
