@@ -123,7 +123,8 @@ def random_critical_point(
 
     Trained: a minimum found by L-BFGS from a Gaussian start. Cut: the balanced layers of its product without its
     smallest singular values, near which saddles of lower rank are. Where Newton does not converge the next draw is
-    taken; if none of 12 does, the last point comes back with its gradient's norm. Deterministic for a seed.
+    taken; if none of 12 does, the last point comes back with its gradient's norm. Deterministic for a seed. Raises as
+    `critical_point` does.
     """
     random = np.random.default_rng(seed)
     for _ in range(_TRIES):
@@ -145,7 +146,9 @@ def _start(
     if kind == 1:
         return trained
     left, values, right = np.linalg.svd(end_to_end(trained), full_matrices=False)
-    values[random.integers(1, len(values) + 1) :] = 0.0
+    # Layers of width n multiply to a rank of at most n.
+    narrowest = min(side for shape in shapes for side in shape)
+    values[random.integers(1, narrowest + 1) :] = 0.0
     return balanced_layers((left * values) @ right, shapes, seed=int(random.integers(2**31)))
 
 

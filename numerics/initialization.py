@@ -20,6 +20,9 @@ from numerics.exact import integer
 
 Shape = tuple[int, int]
 
+#: A singular value below this share of the largest is rounding.
+_NEGLIGIBLE = 1e-12
+
 
 def layer_shapes(rows: int, columns: int, depth: int, width: int | None = None) -> list[Shape]:
     """Shapes of W_1, ..., W_L from `columns` inputs to `rows` outputs; `width` of the hidden layers.
@@ -83,7 +86,7 @@ def balanced_layers(matrix: np.ndarray, shapes: Sequence[Shape], *, seed: int) -
     """Balanced layers of the given shapes whose product is `matrix`, with random bases of the hidden spaces.
 
     With W = U S V^T: W_l = Q_l S^(1/L) Q_(l-1)^T, Q_0 = V, Q_L = U, the others random with orthonormal columns.
-    Exact up to rounding. Raises ArgumentError for a hidden width below min(rows, columns).
+    Exact up to rounding. Raises ArgumentError for a hidden width below the rank of the matrix.
     """
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (shapes[-1][0], shapes[0][1]):
@@ -93,12 +96,14 @@ def balanced_layers(matrix: np.ndarray, shapes: Sequence[Shape], *, seed: int) -
         raise ArgumentError("matrix", "an array with nan or inf entries", "finite")
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     widths = [after for after, _ in shapes[:-1]]
-    if any(width < len(values) for width in widths):
-        raise ArgumentError("shapes", list(shapes), f"with hidden widths of at least {len(values)}")
+    rank = int(np.sum(values > _NEGLIGIBLE * values[0]))
+    if any(width < rank for width in widths):
+        raise ArgumentError("shapes", list(shapes), f"with hidden widths of at least {rank}")
     random = _random(seed)
-    hidden = [np.linalg.qr(random.standard_normal((width, len(values))))[0] for width in widths]
-    root = values ** (1 / len(shapes))
-    return [(after * root) @ before.T for before, after in pairwise([right.T, *hidden, left])]
+    kept = min([len(values), *widths])
+    hidden = [np.linalg.qr(random.standard_normal((width, kept)))[0] for width in widths]
+    root = values[:kept] ** (1 / len(shapes))
+    return [(after * root) @ before.T for before, after in pairwise([right.T[:, :kept], *hidden, left[:, :kept]])]
 
 
 def _random(seed: int) -> np.random.Generator:

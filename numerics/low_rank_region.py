@@ -23,8 +23,10 @@ from numerics.errors import ArgumentError
 from numerics.exact import integer
 from numerics.factorization import Layers
 
-_SAMPLES = 513
-_BEYOND = (1.0, 1.001, 2.0, 1e3, 1e9)
+_SAMPLES = 4_097
+_BEYOND = np.concatenate([np.linspace(1, 4, 3_001), np.geomspace(4, 1e9, 1_000)])
+#: Beyond these, floats cannot hold slopes of size 1/a.
+_SMALLEST, _LARGEST = 1e-100, 1e100
 _ROUNDING = 1e-9
 
 
@@ -32,8 +34,9 @@ _ROUNDING = 1e-9
 class Profile:
     """f_a and its derivative, as functions of float64 arrays of x >= 0.
 
-    Built only if no sample contradicts that f_a is concave and increasing, 0 at 0, 1 from a on, with this derivative
-    where it has one: a check at 513 points of [0, a] and some beyond, not a proof. Raises ArgumentError.
+    Built only if no sample contradicts that f_a is concave and increasing with finite slopes, 0 at 0, 1 from a on, with
+    this derivative where it has one: a check at thousands of points of [0, a] and beyond, not a proof. Raises
+    ArgumentError, also for an a outside 1e-100 and 1e100.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Profile:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "a", _positive("a", self.a))
+        if not _SMALLEST <= self.a <= _LARGEST:
+            raise ArgumentError("a", self.a, f"within {_SMALLEST:g} and {_LARGEST:g}")
         if fault := _fault(self):
             raise ArgumentError("profile", self.name, f"admissible: {fault}")
 
@@ -99,7 +104,7 @@ def margins(layers: Layers, region: Region) -> Margins:
 def inside(layers: Layers, region: Region) -> bool:
     """Whether the layers are in B_r, as far as floats tell. Raises as `margins` does."""
     found = margins(layers, region)
-    return min(found.balance, found.rank, found.size) >= 0
+    return all(one >= 0 for one in (found.balance, found.rank, found.size))
 
 
 def stacked_margins(layers: Layers, region: Region) -> np.ndarray:
@@ -138,18 +143,27 @@ def _power(name: str, a: float, power: int) -> Profile:
 
 def _fault(profile: Profile) -> str:
     """What a sample contradicts; empty when none does."""
-    grid = np.linspace(0.0, profile.a, _SAMPLES)
-    beyond = profile.a * np.array(_BEYOND)
-    values, slopes = (np.asarray(read(grid), dtype=float) for read in (profile.value, profile.derivative))
-    if values.shape != grid.shape or slopes.shape != grid.shape:
-        return "it takes arrays and returns arrays of the same shape"
-    if not np.isfinite([values, slopes]).all():
-        return "it is finite on [0, a], and so is its derivative"
+    grid, beyond = np.linspace(0.0, profile.a, _SAMPLES), profile.a * _BEYOND
+    try:
+        with np.errstate(all="ignore"):
+            (values, slopes), (later, last) = (
+                [np.asarray(read(place), dtype=float) for read in (profile.value, profile.derivative)]
+                for place in (grid, beyond)
+            )
+    except Exception as error:  # a function of the user's may fail in any way
+        return f"it and its derivative take arrays, and do not raise {type(error).__name__}: {error}"
+    if any(
+        one.shape != place.shape
+        for place, found in ((grid, (values, slopes)), (beyond, (later, last)))
+        for one in found
+    ):
+        return "it and its derivative take arrays and return arrays of the same shape"
+    if not all(np.isfinite(one).all() for one in (values, slopes, later, last)):
+        return "it is finite, and so is its derivative"
     if abs(values[0]) > _ROUNDING:
         return f"it is 0 at 0, not {values[0]:.6g}"
-    if (off := np.abs(np.asarray(profile.value(beyond)) - 1)).max() > _ROUNDING:
-        worst = int(off.argmax())
-        return f"it is 1 from a on, not {float(profile.value(beyond)[worst]):.6g} at {beyond[worst]:.6g}"
+    if (off := np.abs(later - 1)).max() > _ROUNDING:
+        return f"it is 1 from a on, not {later[off.argmax()]:.6g} at {beyond[off.argmax()]:.6g}"
     secants = np.diff(values) * ((_SAMPLES - 1) / profile.a)
     # Slopes are of size 1/a, and differences of values lose as many digits as there are samples.
     slack = _ROUNDING * _SAMPLES / profile.a
@@ -161,12 +175,14 @@ def _fault(profile: Profile) -> str:
     low, high = np.append(slopes[1:-1], 0.0), slopes[:-1]
     if (wrong := (secants > high + slack) | (secants < low - slack)).any():
         return f"its derivative, not another function, is given; see {grid[int(wrong.argmax())]:.6g}"
+    if np.abs(last[1:]).max() * profile.a > _ROUNDING:
+        return "its derivative is 0 beyond a"
     return ""
 
 
 def _check(layers: Layers, region: Region) -> None:
     shapes = [np.shape(layer) for layer in layers]
-    if not shapes or any(len(shape) < 2 or min(shape) < 1 for shape in shapes):
+    if not shapes or any(len(shape) < 2 or min(shape[-2:]) < 1 for shape in shapes):
         raise ArgumentError("layers", f"a list of shapes {shapes}", "a list of at least one matrix")
     if any(after[-1] != before[-2] or after[:-2] != before[:-2] for before, after in pairwise(shapes)):
         raise ArgumentError("layers", f"a list of shapes {shapes}", "a chain W_1, ..., W_L")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,20 @@ from numerics.low_rank_region import Region, imbalance, stacked_margins
 
 #: So many entries are drawn at once.
 BLOCK = 4096
-#: A chain below this ratio of singular values is of rank 1.
+#: A chain below this ratio of singular values has jumped to rank 1.
 JUMPED = 1e-3
+#: One that has jumped has come back to rank 2 above this; in between it is still falling, and a chain may waver there.
+RETURNED = 0.1
 #: A chain whose parameters are all smaller is left at 0, to which it would shrink: far beyond that, floats are slow.
 NOTHING = 1e-150
 
 
 def check_rates(eta: float, weight_decay: float, *, positive: bool = False) -> None:
     """Raise ArgumentError unless eta > 0, lambda >= 0, eta lambda < 1/2; `positive`: lambda > 0, as lemmas need."""
-    if not (math.isfinite(eta) and eta > 0):
+    if not (isinstance(eta, Real) and math.isfinite(eta) and eta > 0):
         raise ArgumentError("eta", eta, "a positive number")
-    if not (math.isfinite(weight_decay) and weight_decay >= 0) or (positive and weight_decay == 0):
+    sound = isinstance(weight_decay, Real) and math.isfinite(weight_decay) and weight_decay >= 0
+    if not sound or (positive and weight_decay == 0):
         raise ArgumentError("weight_decay", weight_decay, "a positive number" if positive else "a number of at least 0")
     if eta * weight_decay >= 0.5:
         expected = f"less than 1/(2 eta) = {0.5 / eta:.6g}: 1 - 2 eta lambda would not be positive"
@@ -53,6 +57,8 @@ def sgd_step(layers: Layers, entry: tuple[int, int], value: float, eta: float, w
     Raises ArgumentError for rates out of range, and for an entry that the product does not have.
     """
     check_rates(eta, weight_decay)
+    if len(layers) < 1:
+        raise ArgumentError("layers", "an empty list", "a list of at least one matrix")
     row, column = entry
     shape = (len(layers[-1]), layers[0].shape[1])
     if not (0 <= row < shape[0] and 0 <= column < shape[1]):
@@ -96,8 +102,10 @@ class Chains:
         check_layers(self.problem, [np.zeros(shape) for shape in self.shapes])
         # Chains are built anew every few steps, and reading numbers from what may be text takes longer than those.
         for name, number in (("step", self.step), *(("seeds", seed) for seed in self.seeds)):
-            if not isinstance(number, int) or number < 0:
+            if not isinstance(number, Integral) or number < 0:
                 raise ArgumentError(name, number, "an integer of at least 0")
+        object.__setattr__(self, "step", int(self.step))
+        object.__setattr__(self, "seeds", tuple(map(int, self.seeds)))
         found = np.array(self.parameters, dtype=float, order="C")
         expected = (len(self.seeds), sum(rows * columns for rows, columns in self.shapes))
         if found.shape != expected:
@@ -145,6 +153,8 @@ def gaussian_chains(
 
 def picks(seed: int, step: int, count: int, entries: int) -> np.ndarray:
     """Numbers, from 0, of the observed entries that a chain sees in `count` steps from `step` on."""
+    integer("step", step, minimum=0)
+    integer("count", count, minimum=0)
     numbers = range(step // BLOCK, -(-(step + count) // BLOCK))
     found = [_block((seed,), number, entries)[0] for number in numbers]
     return np.concatenate(found)[step % BLOCK :][:count] if found else np.empty(0, dtype=np.uint32)
@@ -156,7 +166,8 @@ def sgd(chains: Chains, steps: int, eta: float, weight_decay: float) -> Chains:
     A chain that diverges becomes nan or inf; one that shrinks below 1e-150 everywhere is 0. Raises ArgumentError, and
     MissingExtra without numba.
     """
-    kernel, layout = _compiled(chains, steps, eta, weight_decay)
+    steps = integer("steps", steps, minimum=0)
+    kernel, layout = _compiled(chains, eta, weight_decay)
     entries = len(chains.problem.observed)
     found, step = chains, chains.step
     for length in _stretches(chains.step, steps):
@@ -171,7 +182,8 @@ def sgd(chains: Chains, steps: int, eta: float, weight_decay: float) -> Chains:
 
 def descent(chains: Chains, steps: int, eta: float, weight_decay: float) -> Chains:
     """The chains after so many steps of full-batch descent, the control. Like `sgd` otherwise; seeds play no part."""
-    kernel, layout = _compiled(chains, steps, eta, weight_decay)
+    steps = integer("steps", steps, minimum=0)
+    kernel, layout = _compiled(chains, eta, weight_decay)
     found, step = chains, chains.step
     for length in _stretches(chains.step, steps):
         parameters = found.parameters.copy()
@@ -254,7 +266,7 @@ def _block(seeds: tuple[int, ...], number: int, entries: int) -> np.ndarray:
         # The block's number is in the second word: the first one counts what is drawn inside.
         random = np.random.Generator(np.random.Philox(key=key, counter=[0, number, 0, 0]))
         found.append(random.integers(entries, size=BLOCK, dtype=np.uint32))
-    drawn = np.stack(found)
+    drawn = np.array(found, dtype=np.uint32).reshape(len(seeds), BLOCK)
     drawn.setflags(write=False)
     return drawn
 
@@ -281,10 +293,9 @@ def _after(chains: Chains, parameters: np.ndarray, step: int) -> Chains:
     return replace(chains, parameters=parameters, step=step)
 
 
-def _compiled(chains: Chains, steps: int, eta: float, weight_decay: float) -> tuple[Any, tuple[np.ndarray, ...]]:
+def _compiled(chains: Chains, eta: float, weight_decay: float) -> tuple[Any, tuple[np.ndarray, ...]]:
     """The compiled kernels, and what they need to know of the problem and of the layers."""
     check_rates(eta, weight_decay)
-    integer("steps", steps, minimum=0)
     try:
         from numerics import sgd_kernel
     except ImportError:

@@ -131,7 +131,9 @@ def test_balanced_layers_multiply_to_the_matrix(shapes: list[tuple[int, int]]) -
 
 
 def test_balanced_layers_of_a_singular_matrix_and_other_hidden_bases() -> None:
-    matrix, shapes = np.outer([1.0, 2.0, -1.0], [3.0, 1.0]), layer_shapes(3, 2, 3, 4)
+    matrix = np.outer([1.0, 2.0, -1.0], [3.0, 1.0])
+    assert np.linalg.norm(end_to_end(balanced_layers(matrix, layer_shapes(3, 2, 3, 1), seed=0)) - matrix) < 1e-13
+    shapes = layer_shapes(3, 2, 3, 4)
     first, second = (balanced_layers(matrix, shapes, seed=seed) for seed in (0, 1))
     for layers in (first, second):
         assert np.linalg.norm(end_to_end(layers) - matrix) < 1e-13
@@ -159,7 +161,7 @@ def test_balanced_layers_of_a_singular_matrix_and_other_hidden_bases() -> None:
         (lambda: orthogonal_layers(layer_shapes(3, 3, 2, 2), 0.1, seed=0), "shapes"),
         (lambda: balanced_layers(np.eye(2), SHAPES[1], seed=0), "matrix"),
         (lambda: balanced_layers(np.ones((5, 3)), SHAPES[2], seed=0), "matrix"),
-        (lambda: balanced_layers(np.ones((3, 5)), layer_shapes(3, 5, 3, 2), seed=0), "shapes"),
+        (lambda: balanced_layers(np.eye(3, 5), layer_shapes(3, 5, 3, 2), seed=0), "shapes"),
         (lambda: balanced_layers(np.full((4, 4), np.nan), SHAPES[1], seed=0), "matrix"),
         (lambda: balanced_layers(np.diag([1, np.inf, 1, 1]), SHAPES[1], seed=0), "matrix"),
         (lambda: gaussian_layers(SHAPES[1], 0.1, seed=-1), "seed"),

@@ -118,6 +118,14 @@ INADMISSIBLE = {
     "its derivative, not": (lambda x: 1 - np.maximum(1 - x, 0) ** 2, lambda x: np.maximum(1 - x, 0)),
     "it is finite": (lambda x: np.log(np.where(x > 0, x, np.nan)), ones),
     "arrays of the same shape": (lambda x: np.float64(1.0), ones),
+    "it is finite, and so": (lambda x: np.where(x > 1, np.nan, x), lambda x: np.where(x < 1, 1.0, 0.0)),
+    "it is 1 from a on, not 3 at 1.49": (
+        lambda x: np.where(np.abs(x - 1.5) < 0.01, 3.0, np.minimum(x, 1)),
+        lambda x: np.where(x < 1, 1.0, 0.0),
+    ),
+    "do not raise ValueError": (lambda x: x if x < 1 else 1.0, ones),
+    "do not raise TypeError": (0.5, ones),
+    "its derivative is 0 beyond a": (lambda x: np.minimum(x, 1), lambda x: np.where(x < 1, 1.0, 7.0)),
 }
 
 
@@ -144,6 +152,21 @@ def test_a_region_validates_itself(arguments: dict[str, object], line: str) -> N
     right = {"rank": 1, "eps_1": 0.1, "eps_2": 0.1, "bound": 9.0, "profile": quadratic(0.5)}
     with pytest.raises(ArgumentError, match=line):
         Region(**(right | arguments))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("a", [1e-306, 1e300])
+def test_a_is_within_what_floats_hold(a: float) -> None:
+    with pytest.raises(ArgumentError, match=r"a: .* is not within 1e-100 and 1e\+100"):
+        quadratic(a)
+
+
+def test_no_networks_have_no_margins() -> None:
+    assert stacked_margins(
+        [np.empty((0, 3, 2)), np.empty((0, 2, 3))], Region(1, 0.1, 0.1, 9.0, quadratic(1))
+    ).shape == (
+        0,
+        3,
+    )
 
 
 @pytest.mark.parametrize("make", PROFILES)

@@ -268,3 +268,34 @@ def test_where_compiled_code_cannot_be_kept_it_is_compiled_all_the_same(monkeypa
     monkeypatch.delattr("numerics.sgd_kernel")
     np.testing.assert_array_equal(sgd(start, 100, 0.1, 0.01).parameters, expected)
     assert len(kept) == 2
+
+
+def test_a_batch_that_diverges_as_a_whole_is_recorded_with_a_region() -> None:
+    lost = sgd(some(), 200, 40.0, 1e-3)
+    seen = record(lost, COMPLETION, Region(1, 0.1, 0.5, 3.0, quadratic(0.1)))
+    assert np.isnan(seen.ratio).all()
+    assert np.isnan(seen.margins).all()
+    assert seen.margins.shape == (3, 3)
+
+
+def test_no_chains_stay_none_and_numbers_of_numpy_are_numbers() -> None:
+    nobody = some().chosen(np.zeros(3, dtype=bool))
+    assert sgd(nobody, 10, 0.1, 0.01).step == 10
+    assert sgd(some(), np.int64(10), 0.1, 0.01).step == 10  # type: ignore[arg-type]
+    few = gaussian_chains(PROBLEM, SHAPES, 0.5, list(np.arange(2)))
+    assert few.seeds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: sgd(some(), 5, "0.1", 0.1), "eta: 0.1 is not a positive number"),
+        (lambda: sgd(some(), 5, 0.1, None), "weight_decay: None is not a number of at least 0"),
+        (lambda: sgd_step([], (0, 0), 1.0, 0.1, 0.1), "layers: an empty list"),
+        (lambda: picks(1, -5, 3, 3), "step: -5 is not an integer of at least 0"),
+        (lambda: picks(1, 5, -3, 3), "count: -3 is not an integer of at least 0"),
+    ],
+)
+def test_what_is_no_number_is_one_line(call: Callable[[], object], line: str) -> None:
+    with pytest.raises(ArgumentError, match=line):
+        call()
