@@ -88,7 +88,7 @@ def _map(axes: Axes, part: xr.Dataset) -> None:
     ends = np.array([min(columns)[0], max(columns)[1]])
     # A cell is one point; what of it is beyond the limit is no step either.
     axes.set_facecolor(_BEYOND)
-    axes.fill_between(ends, 0.5 / ends, max(rows)[1], color=_BEYOND, linewidth=0)
+    axes.fill_between(ends, 0.5 / ends, 10 * max(0.5 / ends[0], max(rows)[1]), color=_BEYOND, linewidth=0)
     axes.plot(ends, 0.5 / ends, **_LIMIT)
     axes.grid(visible=False)
     axes.xaxis.set_major_locator(FixedLocator(_TICKS))
