@@ -11,7 +11,7 @@ Source
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -95,6 +95,16 @@ def constants(
     return setting, region
 
 
+def largest_rate(setting: Setting, region: Region, parts: Sequence[str]) -> float:
+    """The largest rate up to which no room of the named parts is negative, by bisection; 1/(2 lambda) at most."""
+
+    def holds(eta: float) -> bool:
+        found = rooms(replace(setting, eta=eta), region)
+        return min(found[part] for part in parts) >= 0
+
+    return _largest(holds, 1 / (2 * setting.weight_decay))
+
+
 def uses(layers: Sequence[np.ndarray], region: Region) -> np.ndarray:
     """The largest |D_l|_F over sqrt(eps_1), sum of f over r + eps_2, |W_l|_F^2 over C; all at most 1 in B_r (3,)."""
     sums = [region.profile.value(np.linalg.svd(one, compute_uv=False) ** 2).sum() for one in layers]
@@ -103,13 +113,8 @@ def uses(layers: Sequence[np.ndarray], region: Region) -> np.ndarray:
     return np.array([balance, max(sums) / (region.rank + region.eps_2), max(sizes) / region.bound])
 
 
-def boundary_layers(region: Region, shapes: Sequence[Shape], *, seed: int) -> list[np.ndarray]:
-    """Layers of B_r on its boundary, in the first condition that growing them meets; of every kind, by the seed.
-
-    Balanced layers with sum f near r + eps_2, whose large values take what C leaves, or less; then noise of the size
-    that eps_1 allows, and last all layers are scaled until a condition is met with equality.
-    """
-    random = np.random.default_rng(seed)
+def balanced_layers(region: Region, shapes: Sequence[Shape], random: np.random.Generator) -> list[np.ndarray]:
+    """Balanced layers with sum f near r + eps_2, whose large values take what C leaves, or less."""
     smallest = min(side for shape in shapes for side in shape)
     wanted = min(region.rank + region.eps_2, float(smallest))
     drawn = random.random(smallest) ** random.choice([0.5, 2.0, 8.0])
@@ -123,13 +128,32 @@ def boundary_layers(region: Region, shapes: Sequence[Shape], *, seed: int) -> li
         values[full] += left * parts / parts.sum() * random.choice([1.0, random.random()])
     sides = [shapes[0][1], *(after for after, _ in shapes)]
     bases = [np.linalg.qr(random.standard_normal((side, smallest)))[0] for side in sides]
-    layers = [(after * np.sqrt(values)) @ before.T for before, after in pairwise(bases)]
+    return [(after * np.sqrt(values)) @ before.T for before, after in pairwise(bases)]
+
+
+def boundary_layers(region: Region, shapes: Sequence[Shape], *, seed: int) -> list[np.ndarray]:
+    """Layers of B_r on its boundary, in the first condition that growing them meets; of every kind, by the seed.
+
+    `balanced_layers`; then noise of the size that eps_1 allows, and last all layers are scaled until a condition is
+    met with equality.
+    """
+    random = np.random.default_rng(seed)
+    layers = balanced_layers(region, shapes, random)
     noise = [random.standard_normal(shape) for shape in shapes]
     share = np.sqrt(region.eps_1) * random.choice([0.0, random.random(), 1.0])
+    return grown(moved(layers, noise, share), region)
+
+
+def moved(layers: Sequence[np.ndarray], noise: Sequence[np.ndarray], share: float) -> list[np.ndarray]:
+    """Layers plus as much of the noise, once at most, as keeps the largest |D_l|_F within `share`."""
     level = _largest(lambda t: float(imbalance(_added(layers, noise, t))) <= share, 1.0)
-    layers = _added(layers, noise, level)
-    grown = _largest(lambda t: bool(uses([t * one for one in layers], region).max() <= 1), 2.0)
-    return [grown * one for one in layers]
+    return _added(layers, noise, level)
+
+
+def grown(layers: Sequence[np.ndarray], region: Region) -> list[np.ndarray]:
+    """The layers times the largest factor, 2 at most, that B_r allows."""
+    factor = _largest(lambda t: bool(uses([t * one for one in layers], region).max() <= 1), 2.0)
+    return [factor * one for one in layers]
 
 
 @dataclass(frozen=True)
@@ -163,24 +187,42 @@ def searched_step(
 ) -> WorstStep:
     """The worst step that SLSQP finds in B_r from boundary layers; the seed draws them, an entry and a condition.
 
-    It maximises the drawn use after a step on the drawn entry, subject to all uses before it being at most 1; what it
-    returns is scaled back into B_r, and all entries count there.
+    All entries count for the layers where it starts and for those where it ends.
+    """
+    start = boundary_layers(region, shapes, seed=seed)
+    random = np.random.default_rng(seed)
+    drawn, condition = entries[int(random.integers(len(entries)))], int(random.integers(3))
+    worst = worst_step(start, entries, region, eta, weight_decay)
+    found = searched_layers(start, drawn, condition, region, eta, weight_decay)
+    seen = worst_step(found, entries, region, eta, weight_decay)
+    return WorstStep(np.maximum(worst.before, seen.before), np.maximum(worst.after, seen.after))
+
+
+def searched_layers(
+    start: Sequence[np.ndarray],
+    entry: tuple[tuple[int, int], float],
+    condition: int,
+    region: Region,
+    eta: float,
+    weight_decay: float,
+) -> list[np.ndarray]:
+    """Layers of B_r, up to rounding, from which a step on the entry ends worst in one condition, as SLSQP finds them.
+
+    condition: 0 balance, 1 rank, 2 size, as in `uses`. It maximises that use after the step, subject to all uses before
+    it being at most 1, from `start`; what it returns is scaled back into B_r.
     """
     from scipy.optimize import Bounds, NonlinearConstraint, minimize  # only this needs it
 
-    start = boundary_layers(region, shapes, seed=seed)
     ends = np.cumsum([one.size for one in start])[:-1]
-    random = np.random.default_rng(seed)
-    drawn, condition = [entries[int(random.integers(len(entries)))]], int(random.integers(3))
+    shapes = [one.shape for one in start]
 
     def shaped(place: np.ndarray) -> list[np.ndarray]:
         return [part.reshape(shape) for part, shape in zip(np.split(place, ends), shapes, strict=True)]
 
     def room(place: np.ndarray) -> float:
-        after = worst_step(shaped(place), drawn, region, eta, weight_decay).after
+        after = worst_step(shaped(place), [entry], region, eta, weight_decay).after
         return float(1 - after[condition]) / eta
 
-    worst = worst_step(start, entries, region, eta, weight_decay)
     # Entries of layers of B_r are no larger; without that a trial step may be anywhere, also where floats end.
     widest = float(np.sqrt(region.bound))
     found = minimize(
@@ -192,8 +234,7 @@ def searched_step(
         options={"maxiter": _ITERATIONS},
     ).x
     back = _largest(lambda t: bool(uses([t * w for w in shaped(found)], region).max() <= 1), 1.0)
-    seen = worst_step([back * w for w in shaped(found)], entries, region, eta, weight_decay)
-    return WorstStep(np.maximum(worst.before, seen.before), np.maximum(worst.after, seen.after))
+    return [back * w for w in shaped(found)]
 
 
 def _added(layers: Sequence[np.ndarray], noise: Sequence[np.ndarray], level: float) -> list[np.ndarray]:

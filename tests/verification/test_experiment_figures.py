@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -40,9 +41,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         "offshoot_steps": 1000,
         "every": 50,
     },
+    "absorption": {"etas": [1e-4, 5e-4, 1.0], "weight_decays": [0.3, 1.0], "starts": 4},
 }
 #: Those that draw depths against scales.
-BY_DEPTH = [name for name in EXPERIMENTS if name != "jumps"]
+BY_DEPTH = [name for name in EXPERIMENTS if name not in ("jumps", "absorption")]
 
 
 def settings_of(name: str) -> dict[str, Any]:
@@ -186,6 +188,46 @@ def test_the_jumps_figure_draws_path_map_and_survival(datasets: dict[str, xr.Dat
     assert "exact binomial" in drawn.get_suptitle()
     assert "layout: Wang & Jacot 2024" in drawn.get_suptitle()
     drawn.canvas.draw()
+
+
+def test_the_absorption_figure_tells_kinds_by_face_and_by_hatch(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["absorption"]
+    drawn = figure("absorption", found)
+    tight, loose = drawn.axes
+    assert (tight.get_xscale(), tight.get_yscale()) == ("log", "log")
+    # Row by row: all proved; nothing found beside what is proved; an escape, and beside it a cell that is no step.
+    assert [patch.get_hatch() or "" for patch in tight.patches] == ["", "", "", "", "///"]
+    assert [patch.get_hatch() or "" for patch in loose.patches] == ["....", "....", "....", "....", "///"]
+    blue, white = (to_hex(tight.patches[place].get_facecolor()) for place in (0, 2))
+    assert [to_hex(patch.get_facecolor()) for patch in tight.patches[:4]] == [blue, blue, white, blue]
+    # Each cell is around its own eta and lambda.
+    left, low, right, high = np.ravel(tight.patches[4].get_bbox().get_points())
+    assert (left < 0.3 < right, low < 1.0 < high) == (True, True)
+    curves = [np.asarray(line.get_ydata()) for line in lines_with_data(tight)]
+    assert any(np.array_equal(curve, found["proved_rate"].sel(factor=1.0).values) for curve in curves)
+    assert len(lines_with_data(tight)) == 3
+    assert len(lines_with_data(loose)) == 2
+    limit = lines_with_data(tight)[-1]
+    np.testing.assert_allclose(np.asarray(limit.get_xdata()) * np.asarray(limit.get_ydata()), 0.5)
+    text = all_text(drawn)
+    for part in ("constants found here", "no escape where it is proved", "escape through balance", "no escape found"):
+        assert part in text
+    assert "absorbing" not in text
+    drawn.canvas.draw()
+
+
+def test_an_escape_where_it_is_proved_is_an_alarm_in_the_figure(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["absorption"].copy(deep=True)
+    found["alarm"][0, 0, 0, 1] = 1
+    assert "ALARM: 1 escape where it is proved" in figure("absorption", found).get_suptitle()
+
+
+def test_one_lambda_and_one_rate_are_a_map_too() -> None:
+    experiment = EXPERIMENTS["absorption"]
+    settings = settings_of("absorption") | {"etas": [1e-4], "weight_decays": [0.3], "factors": [1.0], "starts": 1}
+    (point,) = experiment.points(settings)
+    (axes,) = figure("absorption", experiment.dataset(settings, [point], [experiment.measure(point)])).axes
+    assert len(axes.patches) == 1
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
