@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 
 from numerics.errors import ArgumentError
+from numerics.exact import integer
 from numerics.initialization import Shape
 from numerics.low_rank_region import Region, imbalance, quadratic
 from numerics.sgd import sgd_step
@@ -74,10 +75,16 @@ def constants(
     """A rate and a region for which the conditions of the proof hold: C = spread 3 M^2/(16 lambda), and so on down.
 
     a is a quarter of what the weight decay can hold, eps_1 and eta half of what they may be then. Raises ArgumentError
-    for depth below 3, eps_2 outside (0, 1), and where some condition fails all the same (a small spread).
+    for depth below 3, eps_2 outside (0, 1), numbers that are not positive, a rank above the width, and where some
+    condition fails all the same (a small spread).
     """
-    if layers < 3:
+    if integer("layers", layers, minimum=1) < 3:
         raise ArgumentError("layers", layers, "3 or more: the proof of the rank part needs it")
+    if integer("rank", rank, minimum=0) > integer("widest", widest, minimum=1):
+        raise ArgumentError("rank", rank, f"at most {widest}, the largest width")
+    for name, number in (("weight_decay", weight_decay), ("target", target), ("spread", spread)):
+        if not 0 < number < np.inf:
+            raise ArgumentError(name, number, "a positive number")
     if not 0 < eps_2 < 1:
         raise ArgumentError("eps_2", eps_2, "within 0 and 1")
     bound = spread * 3 * target**2 / (16 * weight_decay)

@@ -1,7 +1,7 @@
 """One step of SGD with weight decay from B_r: its imbalance, size and rank, and constants for which B_r is not left.
 
 Definitions
-    step: W_l' = rho W_l - eta e G_l, rho = 1 - 2 eta lambda, for one observed entry (i, j): e = A_ij - A*_ij,
+    step: W_l' = rho W_l - eta e G_l, rho = 1 - 2 eta lambda > 0, for one observed entry (i, j): e = A_ij - A*_ij,
     A = W_L ... W_1, G_l = b_l a_l^T its derivative in W_l, b_l = (W_L ... W_{l+1})^T e_i, a_l = W_{l-1} ... W_1 e_j.
     B_r: for all l, |D_l|_F^2 <= eps_1 with D_l = W_{l+1}^T W_{l+1} - W_l W_l^T (l < L), |W_l|_F^2 <= C, and
     sum_i f(s_i(W_l^T W_l)) <= r + eps_2, here with f(x) = 1 - (1 - x/a)^2 on [0, a] and 1 beyond.

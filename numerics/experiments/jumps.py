@@ -4,7 +4,7 @@ Definitions
     2 x 2, observed [[1, *], [e, 1]]; the completion of rank 1 has * = 1/e, and test errors are (A_12 - 1/e)^2. Start:
     independent normal layers of standard deviation 0.7/sqrt(width), then full-batch steps at rates of their own. Steps
     are counted from there. Jump: the first recorded step with sigma_2/sigma_1 < 1e-3; return: a later record with
-    sigma_2/sigma_1 >= 1e-3, which says nothing of a chain that shrinks to 0. Control: full-batch descent from the
+    sigma_2/sigma_1 >= 0.1, which says nothing of a chain that shrinks to 0. Control: full-batch descent from the
     starts of eight chains, as many steps at the same rates. Late error: mean over the last half of the records of the
     mean squared error on the observed entries. B_1: `numerics.low_rank_region` with the quadratic profile and constants
     of the settings; the default ones tell chains of rank 2, whose small value is above a, from those of rank 1.
@@ -42,6 +42,7 @@ _MOMENTS, _OFFSHOOTS = 400, 16
 #: So many chains of a cell are followed by descent, too: it takes them to one end or to two.
 _CONTROLS = 8
 _REGION = ("a", "eps_1", "eps_2", "bound")
+_LEAST_ENTRY = 1e-3
 _FIXED = ("entry", "depth", "width", "warm_up", "seed", *_REGION)
 
 
@@ -60,6 +61,13 @@ def region(parameters: Parameters) -> Region:
     return Region(1, parameters["eps_1"], parameters["eps_2"], parameters["bound"], quadratic(parameters["a"]))
 
 
+def _chains(parameters: Parameters, layers: np.ndarray, step: int) -> Chains:
+    """The first chains of the experiment at some step."""
+    seeds = tuple(seed_of(parameters["seed"], number) for number in range(len(layers)))
+    shapes = layer_shapes(2, 2, parameters["depth"], parameters["width"])
+    return Chains(problem(parameters["entry"]), tuple(shapes), seeds, layers, step)
+
+
 def warm_chains(parameters: Parameters, numbers: Sequence[int]) -> Chains:
     """The chains with these numbers after the warm-up, each from its number and the experiment's seed alone."""
     shapes = layer_shapes(2, 2, parameters["depth"], parameters["width"])
@@ -70,6 +78,8 @@ def warm_chains(parameters: Parameters, numbers: Sequence[int]) -> Chains:
 
 def points(settings: Settings) -> Sequence[Parameters]:
     """The path, then one cell per eta and lambda. Raises ArgumentError for settings at odds."""
+    if not _LEAST_ENTRY <= settings["entry"] <= 1 / _LEAST_ENTRY:
+        raise ArgumentError("entry", settings["entry"], f"within {_LEAST_ENTRY:g} and {1 / _LEAST_ENTRY:g}")
     for name, among in (("eta", "etas"), ("weight_decay", "weight_decays")):
         if settings[name] not in settings[among]:
             raise ArgumentError(name, settings[name], f"one of {among} = {', '.join(map(str, settings[among]))}")
@@ -77,15 +87,22 @@ def points(settings: Settings) -> Sequence[Parameters]:
         raise ArgumentError("steps", settings["steps"], f"a multiple of every = {settings['every']}")
     if settings["path"] >= settings["chains"]:
         raise ArgumentError("path", settings["path"], f"less than chains = {settings['chains']}")
-    check_rates(settings["offshoot_eta"], settings["offshoot_weight_decay"])
+    _check_rates("offshoot_eta", settings["offshoot_eta"], "offshoot_weight_decay", settings["offshoot_weight_decay"])
     cells = [(eta, decay) for eta in settings["etas"] for decay in settings["weight_decays"]]
-    for cell in cells:
-        check_rates(*cell)
+    for eta, decay in cells:
+        _check_rates("etas", eta, "weight_decays", decay)
     fixed = {name: settings[name] for name in _FIXED}
     names = ("eta", "weight_decay", "offshoot_eta", "offshoot_weight_decay", "path", "path_steps", "offshoot_steps")
     path = {name: settings[name] for name in names} | fixed
     shared = {name: settings[name] for name in ("chains", "steps", "every")} | fixed
     return [path, *({"eta": eta, "weight_decay": decay, **shared} for eta, decay in cells)]
+
+
+def _check_rates(eta_name: str, eta: float, decay_name: str, decay: float) -> None:
+    try:
+        check_rates(eta, decay)
+    except ArgumentError as error:
+        raise ArgumentError(decay_name, decay, f"{error.expected}, with {eta_name} = {eta:g}") from None
 
 
 def stretch(parameters: Parameters, state: bytes | None) -> Result | Checkpoint:
@@ -130,38 +147,48 @@ def _path(parameters: Parameters) -> Result:
 
 
 def _cell(parameters: Parameters, state: bytes | None) -> Result | Checkpoint:
-    """When each chain jumps, how far its ratio comes up again, and its late error; all of it goes into checkpoints."""
+    """When each chain jumps, how far its ratio comes up again, its late error and its control, all in checkpoints."""
     exact, steps, every = completion(parameters["entry"]), parameters["steps"], parameters["every"]
-    rates = parameters["eta"], parameters["weight_decay"]
-    start = warm_chains(parameters, range(parameters["chains"]))
-    chains, jumped, highest, late = start, *(np.full(len(start.seeds), one) for one in (np.nan, 0.0, 0.0))
-    if state is not None:
+    rates, first = (parameters["eta"], parameters["weight_decay"]), parameters["warm_up"]
+    if state is None:
+        chains = warm_chains(parameters, range(parameters["chains"]))
+        control = chains.chosen(np.arange(min(_CONTROLS, len(chains.seeds))))
+        jumped, highest, late = (np.full(len(chains.seeds), one) for one in (np.nan, 0.0, 0.0))
+    else:
         with np.load(io.BytesIO(state), allow_pickle=False) as found:
-            chains = Chains(start.problem, start.shapes, start.seeds, found["parameters"], int(found["step"]))
+            chains, control = (_chains(parameters, found[name], int(found["step"])) for name in ("sgd", "descent"))
             jumped, highest, late = found["jumped"], found["highest"], found["late"]
-    done, late_records = chains.step - start.step, range(steps // 2 + 1, steps + 1)
-    end = min(steps, done + every * max(1, _STRETCH // (every * len(start.seeds))))
-    ahead = [start.step + step for step in range(done + every, end + 1, every)]
-    for chains in followed(chains, at_rates(sgd, *rates), ahead):  # noqa: B020 - the last ones are gone on with
-        seen, step = record(chains, exact), chains.step - start.step
-        before = ~np.isnan(jumped)
+    done = chains.step - first
+    end = min(steps, done + max(1, _STRETCH // len(chains.seeds)))
+    for step in range(every * (done // every + 1), end + 1, every):
+        chains = sgd(chains, first + step - chains.step, *rates)
+        seen, before = record(chains, exact), ~np.isnan(jumped)
         highest[before] = np.fmax(highest, seen.ratio)[before]
         jumped[~before & (seen.ratio < JUMPED)] = step
-        late += seen.train_error if step in late_records else 0.0
+        if step > steps // 2:
+            late += seen.train_error
+    chains = sgd(chains, first + end - chains.step, *rates)
+    control = descent(control, first + end - control.step, *rates)
     if end < steps:
-        file = io.BytesIO()
-        np.savez(file, parameters=chains.parameters, step=chains.step, jumped=jumped, highest=highest, late=late)
+        file, step = io.BytesIO(), chains.step
+        np.savez(
+            file,
+            sgd=chains.parameters,
+            descent=control.parameters,
+            step=step,
+            jumped=jumped,
+            highest=highest,
+            late=late,
+        )
         return Checkpoint(file.getvalue())
-    margins = record(chains, exact, region(parameters)).margins
-    number = len([step for step in range(every, steps + 1, every) if step in late_records])
-    control = record(descent(start.chosen(np.arange(min(_CONTROLS, len(start.seeds)))), steps, *rates), exact)
+    margins, last = record(chains, exact, region(parameters)).margins, record(control, exact)
     return {
         "jumped": [_number(step) for step in jumped],
         "highest": highest.tolist(),
-        "late_error": [_number(error / number) for error in late],
+        "late_error": [_number(error / (steps // every - steps // 2 // every)) for error in late],
         "inside": (margins.min(axis=1) >= 0).tolist(),
-        "control_ratio": [_number(one) for one in control.ratio],
-        "control_error": [_number(one) for one in control.train_error],
+        "control_ratio": [_number(one) for one in last.ratio],
+        "control_error": [_number(one) for one in last.train_error],
     }
 
 
@@ -276,15 +303,15 @@ def _settings() -> Mapping[str, Any]:
             setting.scale("weight_decay", 0.025, "lambda of the path and of the survival against eta"),
             setting.scale("offshoot_eta", 0.04, "learning rate of the offshoots"),
             setting.scale("offshoot_weight_decay", 1e-4, "lambda of the offshoots"),
-            setting.count("offshoot_steps", 20_000, "steps of an offshoot", most=10**9),
+            setting.count("offshoot_steps", 20_000, "steps of an offshoot", most=10**7),
             setting.count("path", 0, "number of the chain that is drawn", minimum=0),
-            setting.count("path_steps", 20_000, "steps of the path", most=10**9),
+            setting.count("path_steps", 20_000, "steps of the path", most=10**7),
             setting.count("chains", 64, "chains of each cell", most=10_000),
             setting.count("steps", 60_000, "steps of each chain", most=10**9),
             setting.count("every", 25, "steps between records", most=10**6),
             setting.scale("entry", 0.25, "e, the observed entry off the diagonal"),
             setting.count("depth", 3, "number of layers L", most=8),
-            setting.count("width", 10, "hidden widths", minimum=1, most=100),
+            setting.count("width", 10, "hidden widths; 1 would have no rank 2", minimum=2, most=100),
             setting.scale("a", 0.1, "a of f_a(x) = 1 - (1 - x/a)^2, for B_1"),
             setting.scale("eps_1", 0.1, "bound of the squared imbalance in B_1"),
             setting.scale("eps_2", 0.5, "room of the rank beyond 1 in B_1"),
@@ -299,7 +326,7 @@ EXPERIMENT = Experiment(
     name="jumps",
     title="One-way jumps of SGD with L2 regularisation from rank 2 to rank 1",
     source="Wang & Jacot 2024, slides, experiments",
-    version=2,
+    version=3,
     differs=(
         "the slides state neither e, depth, width, start nor rates: all are of our own choice",
         "a warm-up of full-batch descent, so that all chains begin at a completion of rank 2",

@@ -233,6 +233,7 @@ def b_r_is_absorbing(layers: tuple[int, int] = (3, 4), haste: int = 1, penalty: 
         sp.Le(eta * theory.noise, theory.loss_of_size * root_eps_1),
         sp.And(sp.Gt(theory.curvature, 0), sp.Le(theory.size_gain, theory.loss_of_size * bound)),
         sp.And(
+            sp.Lt(eta * decay, sp.Rational(1, 2)),
             sp.Ge(theory.mu, 0),
             sp.Le(4 * widest * theory.nu * root_eps_1, a * theory.mu * eps_2 * (1 - eps_2)),
         ),
@@ -257,7 +258,11 @@ def b_r_is_absorbing(layers: tuple[int, int] = (3, 4), haste: int = 1, penalty: 
             size_use: "largest |W_l|_F^2 over C",
         },
         depends=("b-r-keeps-balance",),
-        granted=("the constants of the paper are not in its slides: these are the constants found here",),
+        granted=(
+            "the constants of the paper are not in its slides: these are the constants found here",
+            "they are small: such a B_r holds the completion of rank 1 only for lambda < 0.072 M^(4/3) spread, with "
+            "rates below 1e-9; elsewhere it says what a step cannot do, not where SGD ends",
+        ),
         clauses=(
             Clause(
                 "balance",
@@ -266,14 +271,15 @@ def b_r_is_absorbing(layers: tuple[int, int] = (3, 4), haste: int = 1, penalty: 
             ),
             Clause(
                 "rank",
-                "L >= 3, eps_2 < 1, E = C^(L/2) + M, Q = rho E sqrt(a) C^((L-3)/2), J = eta E^2 C^(L-2): with mu = 4 "
-                "lambda (1 - eta lambda) - 2 Q - J >= 0 and 4 n (4 Q + J) sqrt(eps_1) <= a mu eps_2 (1 - eps_2) it "
-                "keeps sum_i f_a(s_i(W_l^T W_l)) <= r + eps_2",
+                "L >= 3, eps_2 < 1, eta lambda < 1/2, E = C^(L/2) + M, Q = rho E sqrt(a) C^((L-3)/2), J = eta E^2 "
+                "C^(L-2): with mu = 4 lambda (1 - eta lambda) - 2 Q - J >= 0 and 4 n (4 Q + J) sqrt(eps_1) <= a mu "
+                "eps_2 (1 - eps_2) it keeps sum_i f_a(s_i(W_l^T W_l)) <= r + eps_2",
                 sp.Or(sp.Not(asked[2]), sp.Le(rank_use, 1)),
             ),
             Clause(
                 "size",
-                "with rho^2 M^2/(2 rho - eta C^(L-1)) <= 4 lambda (1 - eta lambda) C it keeps |W_l|_F^2 <= C",
+                "with eta C^(L-1) < 2 rho and rho^2 M^2/(2 rho - eta C^(L-1)) <= 4 lambda (1 - eta lambda) C it keeps "
+                "|W_l|_F^2 <= C",
                 sp.Or(sp.Not(asked[1]), sp.Le(size_use, 1)),
             ),
         ),
