@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from numerics.experiments.jumps import problem
-from numerics.sgd import JUMPED
+from numerics.sgd import JUMPED, RETURNED
 from verification.figures import COLOURS
 
 _RED, _LIGHT, _DARK = COLOURS[1], COLOURS[4], "#003B5C"
@@ -22,7 +22,7 @@ _DASHES = ("-", "--", "-.", ":")
 #: Below this the ratio of a chain that has jumped is of no interest.
 _FLOOR = 1e-6
 _SHARES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", COLOURS[0]])
-_UNFIT, _INSIDE = "0.75", "0.9"
+_UNFIT, _INSIDE = "0.75", "#F5ECD2"
 
 
 def jumps_figure(dataset: xr.Dataset) -> Figure:
@@ -152,7 +152,8 @@ def _survival(axes: Axes, part: xr.Dataset, fits: np.ndarray, name: str, symbol:
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("steps after the warm-up")
     axes.set_ylabel("share still of rank 2")
-    axes.legend(title=f"${symbol}$", fontsize=6.5, title_fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(title=f"${symbol}$", fontsize=6.5, title_fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _handles() -> list[Line2D | Patch]:
@@ -164,7 +165,7 @@ def _handles() -> list[Line2D | Patch]:
         Line2D([], [], color="0.3", linestyle=":", linewidth=1.6, label="descent"),
         Patch(facecolor=_INSIDE, label="in $B_1$, SGD"),
         Patch(facecolor="white", edgecolor="0.55", label="descent stays at rank 2"),
-        Patch(facecolor=_SHARES(0.75), edgecolor="0.55", label="and SGD jumps"),
+        Patch(facecolor=_SHARES(0.75), edgecolor="0.55", label="it stays, SGD jumps"),
         Patch(facecolor=_SHARES(0.75), edgecolor="0.55", hatch="////", label="descent drops too"),
         Patch(facecolor=_UNFIT, edgecolor="0.55", label="SGD never fits"),
     ]
@@ -177,10 +178,14 @@ def _caption(dataset: xr.Dataset, settings: dict[str, Any]) -> str:
     parts = [f"{diverged} chains diverged"] if diverged else []
     parts += [f"{missing} not computed"] if missing else []
     left_out = f"; left out: {', '.join(parts)}" if parts else ""
+    fit = kinds(dataset) != 2
+    jumped = np.isfinite(dataset["jump_step"].values) & fit[..., None]
+    back = int((jumped & (dataset["highest_ratio"].values >= RETURNED)).sum())
     offshoots = rf"$\eta = {settings['offshoot_eta']:g}$, $\lambda = {settings['offshoot_weight_decay']:g}$"
     return (
         rf"$2\times 2$, $e = {settings['entry']:g}$, $L = {settings['depth']}$, width {settings['width']}, "
         f"{settings['chains']} chains a cell; path: $\\eta = {settings['eta']:g}$, "
         rf"$\lambda = {settings['weight_decay']:g}$, offshoots {offshoots}; bands: exact binomial, 95%"
-        f"\nlayout: {dataset.attrs['source']}{left_out}"
+        f"\nof {int(jumped.sum())} chains that jumped where SGD fits, {back} came back to a ratio of {RETURNED:g}"
+        f"; layout: {dataset.attrs['source']}{left_out}"
     )

@@ -4,6 +4,7 @@ and a result that depends on where its stretches end."""
 import contextlib
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -212,3 +213,20 @@ def test_a_chain_depends_on_its_number_alone() -> None:
 def test_settings_at_odds_are_one_line(changed: dict[str, Any], line: str) -> None:
     with pytest.raises(ArgumentError, match=line):
         EXPERIMENT.points(SETTINGS | changed)
+
+
+def test_in_the_stated_setting_all_chains_jump_none_returns_and_the_median_fits() -> None:
+    """64 of 64, and a median of 4,275 steps, were measured elsewhere with other random numbers."""
+    rates = {"etas": [0.4], "weight_decays": [0.025], "eta": 0.4, "weight_decay": 0.025}
+    _, cell = EXPERIMENT.points(DEFAULTS | rates)
+    assert (cell["chains"], cell["steps"], cell["depth"], cell["width"], cell["warm_up"]) == (64, 60_000, 3, 10, 3_000)
+    found = EXPERIMENT.measure(cell)
+    times = np.sort([math.inf if step is None else step for step in found["jumped"]])
+    assert np.isfinite(times).all()
+    assert max(found["highest"]) < RETURNED
+    assert min(found["control_ratio"]) == pytest.approx(0.207, abs=1e-3)
+    # Both medians are of 64 draws: their difference has twice the variance of one. So much is 99% for the difference.
+    ranks = 32 + np.array([-1, 1]) * 2.576 * math.sqrt(2 * 64) / 2
+    low, high = times[math.floor(ranks[0])], times[math.ceil(ranks[1])]
+    assert low < 4275 < high
+    assert high - low < 6000

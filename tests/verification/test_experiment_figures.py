@@ -187,6 +187,9 @@ def test_the_jumps_figure_draws_path_map_and_survival(datasets: dict[str, xr.Dat
     assert len(lines_with_data(by_decay)) == 3
     assert "exact binomial" in drawn.get_suptitle()
     assert "layout: Wang & Jacot 2024" in drawn.get_suptitle()
+    fits = jumps_figure.kinds(found) != 2
+    jumped = int((np.isfinite(found["jump_step"].values) & fits[..., None]).sum())
+    assert f"of {jumped} chains that jumped where SGD fits, 0 came back" in drawn.get_suptitle()
     drawn.canvas.draw()
 
 
