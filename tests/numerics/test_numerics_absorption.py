@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics.absorption import boundary_layers, constants, rooms, searched_step, uses, worst_step
+from numerics.absorption import Setting, boundary_layers, constants, rooms, searched_step, uses, worst_step
 from numerics.errors import ArgumentError
 from numerics.initialization import layer_shapes
 from numerics.low_rank_region import Region, imbalance, inside, quadratic
@@ -112,3 +112,77 @@ def test_the_sum_of_shares_grows_no_more_than_the_proof_says(depth: int, decay: 
                     excess = before - math.floor(before)
                     bound = float(growth.subs({theory.root_eps_1: drift, theory.excess: excess}))
                     assert later - before <= setting.eta * bound + 1e-13
+
+
+def test_the_search_finds_exits_that_its_starts_do_not_show() -> None:
+    region = Region(1, 0.5, 0.5, 1.0, quadratic(0.1))
+    left = []
+    for seed in range(12):
+        start = worst_step(boundary_layers(region, SHAPES, seed=seed), ENTRIES, region, 0.1, 0.3)
+        found = searched_step(ENTRIES, region, SHAPES, 0.1, 0.3, seed=seed)
+        assert start.after.max() < 1
+        assert found.before.max() <= 1
+        assert (found.after >= start.after).all()
+        left.append(found.after.max() > 1 + 1e-3)
+    assert any(left)
+
+
+def test_the_worst_step_is_over_all_entries_in_any_order() -> None:
+    """B_r must hold for every sampled entry, and each of them is the worst for some layers and condition."""
+    region = Region(1, 0.5, 0.5, 1.0, quadratic(0.1))
+    worst = set()
+    for seed in range(12):
+        layers = boundary_layers(region, SHAPES, seed=seed)
+        alone = np.array([worst_step(layers, [entry], region, 0.3, 0.1).after for entry in ENTRIES])
+        worst |= set(alone.argmax(axis=0).tolist())
+        for entries in (ENTRIES, ENTRIES[::-1], ENTRIES[1:] + ENTRIES[:1]):
+            assert worst_step(layers, entries, region, 0.3, 0.1).after.tolist() == alone.max(axis=0).tolist()
+    assert worst == {0, 1, 2}
+
+
+@pytest.mark.parametrize("bound", [2.62, 5.0, 20.0, 100.0])
+def test_rates_beyond_the_curvature_leave_no_room_for_the_size(bound: float) -> None:
+    """The regions of which a step at the rates of the slides leads out, above: eta C^2 exceeds 2 rho there."""
+    room = rooms(Setting(3, 2, 0.025, 0.4, 0.25), Region(1, 1e-6, 0.5, bound, quadratic(1e-3)))
+    assert room["size"] < 0
+
+
+def test_constants_use_half_of_what_weight_decay_leaves_at_small_rates() -> None:
+    """The pull of small values grows with sqrt(a), so that at four times a none is left, and beyond no proof."""
+    setting, region = constants(3, 2, 0.5, 1.0, rank=1, eps_2=0.5)
+    slow = replace(setting, eta=1e-9 * setting.eta)
+    assert rooms(slow, region)["pull"] == pytest.approx(0.5, rel=1e-6)
+    assert rooms(slow, region)["rank"] == pytest.approx(0.5, rel=1e-6)
+    a = region.profile.a
+    assert rooms(slow, replace(region, profile=quadratic(4 * a)))["pull"] == pytest.approx(0.0, abs=1e-6)
+    beyond = rooms(slow, replace(region, profile=quadratic(5 * a)))
+    assert beyond["pull"] < 0
+    assert beyond["rank"] < 0
+
+
+def test_the_room_of_the_rank_ends_where_the_sum_of_shares_may_grow_from_half_the_tolerance() -> None:
+    """No growth from r + t, eps_2/2 <= t <= eps_2, while there is room; for small eps_2 that is nearly all it asks."""
+    eps_2 = 0.01
+    setting, region = constants(3, 2, 0.5, 1.0, rank=1, eps_2=eps_2)
+    used_up = math.sqrt(region.eps_1) / (1 - rooms(setting, region)["rank"])
+    assert rooms(setting, replace(region, eps_1=used_up**2))["rank"] == pytest.approx(0.0, abs=1e-12)
+    given = {
+        depth_symbol: 3,
+        theory.widest: 2,
+        theory.decay: 0.5,
+        theory.eta: setting.eta,
+        theory.target: 1.0,
+        theory.bound: region.bound,
+        theory.a: region.profile.a,
+    }
+    growth = theory.rank_growth.subs(given)
+    for excess in np.linspace(eps_2 / 2, eps_2, 9):
+        assert growth.subs({theory.root_eps_1: used_up, theory.excess: excess}) <= 1e-12
+    assert growth.subs({theory.root_eps_1: 1.01 * used_up, theory.excess: eps_2 / 2}) > 1e-6
+
+
+@pytest.mark.parametrize("eps_2", [1.0, 1.5])
+def test_a_tolerance_of_a_whole_rank_has_no_proof_of_the_rank_part(eps_2: float) -> None:
+    setting, region = constants(3, 2, 0.5, 1.0, rank=1, eps_2=0.5)
+    found = rooms(setting, replace(region, eps_2=eps_2))
+    assert (found["pull"], found["rank"]) == (-1.0, -1.0)

@@ -1,9 +1,11 @@
 """Critical points: catches a wrong gradient or Hessian, points that are not critical, and finding zero alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from numerics import factorization
+from numerics import critical_points, factorization
 from numerics.critical_points import CriticalPoint, critical_point, hessian, penalised_gradient, random_critical_point
 from numerics.dynamics import random_problem
 from numerics.errors import ArgumentError
@@ -76,3 +78,40 @@ def test_imbalance_is_bounded_by_the_gradient_anywhere(seed: int) -> None:
 def test_bad_weight_decay_is_refused(decay: float) -> None:
     with pytest.raises(ArgumentError, match="weight_decay"):
         critical_point(random_problem(2, 3, seed=0), gaussian_layers(SHAPES, 1.0, seed=0), decay)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.0, 1.0), (1.0, 0.0), (1.0, 1.1), (1.1, 1.0)])
+def test_the_bound_on_imbalance_holds_where_it_is_nearly_attained(first: float, second: float) -> None:
+    """L = 2, d = 1: of all targets the one at which the gradient is least for this imbalance; also beside a zero."""
+    squares, product = first**2 + second**2, first * second
+    target = product * (1 + 4 * DECAY / squares)
+    problem = MatrixCompletion(np.ones((1, 1)), np.array([[target]]))
+    layers = [np.array([[first]]), np.array([[second]])]
+    gradients = penalised_gradient(problem, layers, DECAY)
+    size = float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+    gap = abs(second**2 - first**2)
+    assert size == pytest.approx(2 * DECAY * gap / np.sqrt(squares), rel=1e-9)
+    found = CriticalPoint(layers, size).imbalance_bound(DECAY)
+    assert gap <= found <= 2.1 * gap
+
+
+@pytest.mark.parametrize(
+    ("values", "rank"), [((1e-7, 1e-8), 0), ((2.0, 1e-3), 2), ((1e6, 0.5), 1), ((1e-3, 1e-7), 1), ((1e6, 2.0), 2)]
+)
+def test_the_rank_is_against_the_largest_value_or_one(values: tuple[float, float], rank: int) -> None:
+    """Near the critical point zero all values are small, and none of them counts."""
+    assert CriticalPoint([np.eye(2), np.diag(values)], 0.0).rank == rank
+
+
+@pytest.mark.parametrize("seed", range(6, 12))
+def test_the_gradient_falls_with_every_newton_step(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(critical_points, "_NEWTON_STEPS", 1)
+    problem, layers = random_problem(2, 3, seed=seed), gaussian_layers(SHAPES, 1.0, seed=seed)
+    gradients = penalised_gradient(problem, layers, DECAY)
+    sizes = [float(np.sqrt(sum(np.sum(g**2) for g in gradients)))]
+    for _ in range(12):
+        point = critical_point(problem, layers, DECAY)
+        layers = point.layers
+        sizes.append(point.gradient_norm)
+    for before, after in itertools.pairwise(sizes):
+        assert after < before or after < 1e-14

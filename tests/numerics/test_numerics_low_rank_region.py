@@ -195,3 +195,35 @@ def test_a_rank_above_the_widths_is_refused() -> None:
     assert isinstance(margins(network(0), Region(2, 1, 1, 1, quadratic(1))), Margins)
     with pytest.raises(ArgumentError, match="rank: 3 is not at most 2, the smallest width of the layers"):
         margins(network(0), Region(3, 1, 1, 1, quadratic(1)))
+
+
+def test_a_ripple_between_few_samples_is_not_concave() -> None:
+    """64 waves of which multiples of 1/64 show nothing, neither in the values nor in the slopes."""
+    with pytest.raises(ArgumentError, match="profile: own is not admissible: it is concave"):
+        Profile(
+            "own",
+            1.0,
+            lambda x: np.where(x < 1, x + 1e-3 * np.sin(64 * np.pi * x) ** 2, 1.0),
+            lambda x: np.where(x < 1, 1 + 0.064 * np.pi * np.sin(128 * np.pi * x), 0.0),
+        )
+
+
+@pytest.mark.parametrize(("start", "end"), [(1.5, np.inf), (1e6, np.inf), (1.5, 3.0), (1.0001, 1.5)])
+def test_a_profile_that_departs_from_one_beyond_a_is_refused(start: float, end: float) -> None:
+    with pytest.raises(ArgumentError, match="profile: own is not admissible: it is 1 from a on"):
+        Profile("own", 1.0, lambda x: np.minimum(x, 1) + 0.5 * ((x > start) & (x < end)), ones)
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf])
+@pytest.mark.parametrize("where", [0.0, 0.5])
+def test_a_derivative_that_is_no_number_somewhere_is_refused(slope: float, where: float) -> None:
+    with pytest.raises(ArgumentError, match="profile: own is not admissible: it is finite"):
+        Profile("own", 1.0, lambda x: np.minimum(x, 1), lambda x: np.where(x == where, slope, ones(x)))
+
+
+@pytest.mark.parametrize("batches", [((1,), (4,)), ((), (4,)), ((2,), (3,)), ((2, 3), (3,))])
+def test_layers_of_different_numbers_of_networks_are_refused(batches: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Also where arrays of these shapes could be multiplied: one layer is not shared by many networks."""
+    layers = [np.ones((*batch, 2, 2)) for batch in batches]
+    with pytest.raises(ArgumentError, match="layers: a list of shapes"):
+        stacked_margins(layers, REGION)

@@ -299,3 +299,51 @@ def test_no_chains_stay_none_and_numbers_of_numpy_are_numbers() -> None:
 def test_what_is_no_number_is_one_line(call: Callable[[], object], line: str) -> None:
     with pytest.raises(ArgumentError, match=line):
         call()
+
+
+def test_a_network_with_an_unused_unit_moves_as_the_one_without_it() -> None:
+    """Also across the end of a block, where what has shrunk is put to 0: entries that are 0 are not the whole."""
+    narrow = network(layer_shapes(2, 2, 3, 3))
+    first, middle, last = (np.zeros(shape) for shape in SHAPES)
+    first[:3], middle[:3, :3], last[:, :3] = narrow
+    before = BLOCK - 10
+    moved = []
+    for layers in (narrow, [first, middle, last]):
+        start = chains_from(PROBLEM, [layers], [4])
+        moved.append(sgd(Chains(PROBLEM, start.shapes, (4,), start.parameters, before), 20, 0.1, 0.02).layers)
+    product, expected = (end_to_end([layer[0] for layer in layers]) for layers in reversed(moved))
+    np.testing.assert_allclose(product, expected, rtol=1e-12)
+    assert not moved[1][0][0, 3].any()
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-30, 1e-140])
+def test_small_chains_shrink_by_weight_decay_and_are_not_put_to_zero(scale: float) -> None:
+    """Depth 3: the loss pulls at small layers with the square of their size, weight decay with the size itself."""
+    small = gaussian_chains(PROBLEM, SHAPES, scale, [1, 2])
+    start = Chains(PROBLEM, small.shapes, small.seeds, small.parameters, BLOCK - 5)
+    factor = (1 - 2 * 0.1 * 0.02) ** 10
+    found = sgd(start, 10, 0.1, 0.02)
+    np.testing.assert_allclose(found.parameters, factor * small.parameters, rtol=0, atol=100 * scale**2 + 1e-12 * scale)
+
+
+def test_a_thousand_seeds_see_a_thousand_sequences() -> None:
+    seen = {picks(seed, 0, 100, 3).tobytes() for seed in range(1000)}
+    assert len(seen) == 1000
+
+
+def test_chains_keep_parameters_of_their_own() -> None:
+    given = some().parameters.copy()
+    kept = Chains(PROBLEM, some().shapes, some().seeds, given)
+    given[:] = 0
+    assert np.array_equal(kept.parameters, some().parameters)
+    kept.parameters[:] = 1
+    assert not given.any()
+
+
+def test_a_product_whose_square_is_no_float_is_recorded_as_diverged() -> None:
+    """1e70 in every entry: the product is finite, its squared errors are not."""
+    far = chains_from(PROBLEM, [[np.full(shape, 1e70) for shape in SHAPES], network(SHAPES)], [0, 1])
+    assert np.isfinite(end_to_end(far.layers)).all()
+    found = record(far, COMPLETION, Region(1, 0.1, 0.2, 9.0, quadratic(0.5)))
+    for values in (found.ratio, found.train_error, found.test_error, found.imbalance, found.margins[:, 0]):
+        assert np.isnan(values).tolist() == [True, False]
