@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verification.budget import FULL, QUICK, Budget
-    from verification.checks import Certificate, Evaluation, Falsification, Observation, Symbolic, Trajectory
+    from verification.checks import (
+        Certificate,
+        Enclosed,
+        Enclosure,
+        Evaluation,
+        Falsification,
+        Observation,
+        Symbolic,
+        Trajectory,
+    )
     from verification.errors import StatementError, UnknownStatement
     from verification.evidence import Evidence, Series
     from verification.flow_limit import limit_observation, singular_value
@@ -23,6 +32,8 @@ __all__ = [
     "Budget",
     "Certificate",
     "Clause",
+    "Enclosed",
+    "Enclosure",
     "Evaluation",
     "Evidence",
     "Falsification",
