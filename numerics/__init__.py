@@ -4,6 +4,7 @@ from numerics.block_diagonal import BlockFamily, block_problem, coupling_kernel,
 from numerics.block_limit import LimitSpectrum, limit, limit_float64, limit_mpmath, ranks, ratio_at_product_scale
 from numerics.block_ratio import limit_by_ratio
 from numerics.block_trajectory import entries_on_the_way, initial_entry, spectrum_at, time_to_reach
+from numerics.certified_flow import CertifiedFlow, MatrixBall, certified_flow
 from numerics.coupling import Connectivity, CouplingReport, connectivity, coupling_report, kernel_matrix
 from numerics.curves import limit_curves, scale_grid
 from numerics.deep_greedy import DeepPath, deep_flow, deep_glrl
@@ -48,6 +49,7 @@ from numerics.residual_margin import margin, open_set_map
 __all__ = [
     "ArgumentError",
     "BlockFamily",
+    "CertifiedFlow",
     "ChebyshevEngine",
     "Connectivity",
     "CouplingReport",
@@ -59,6 +61,7 @@ __all__ = [
     "GreedyPath",
     "InfinitesimalFlow",
     "LimitSpectrum",
+    "MatrixBall",
     "MatrixCompletion",
     "MissingExtra",
     "Normalization",
@@ -72,6 +75,7 @@ __all__ = [
     "TaylorEngine",
     "balanced_layers",
     "block_problem",
+    "certified_flow",
     "completion",
     "connectivity",
     "coupling_kernel",

@@ -8,7 +8,7 @@ Rigorous throughout
     All coefficients are computed as balls, none is estimated; rounding is enclosed by Arb.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,37 @@ from numerics.factorization import MatrixCompletion
 #: Layers as arrays of balls or of polynomials with ball coefficients.
 Entries = Sequence[np.ndarray]
 
+#: Coefficients below 2^this are rounded to one unit; larger ones keep the relative precision.
+_HEADROOM_BITS = 8
 
-def loss_gradient(problem: MatrixCompletion, layers: Entries) -> list[np.ndarray]:
-    """grad E per layer, for layers with entries in any ring over the balls; exact up to enclosed rounding."""
+
+def loss_gradient(
+    problem: MatrixCompletion, layers: Entries, simplified: Callable[[np.ndarray], np.ndarray] = lambda matrix: matrix
+) -> list[np.ndarray]:
+    """grad E per layer, for layers with entries in any ring over the balls; exact up to enclosed rounding.
+
+    `simplified` may replace every product on the way by an enclosure of it.
+    """
     prefixes = [layers[0]]
     for layer in layers[1:]:
-        prefixes.append(layer @ prefixes[-1])
+        prefixes.append(simplified(layer @ prefixes[-1]))
     back = observed_residual(problem, prefixes[-1]) * ball(problem.exact_weight)
     gradients = []
     for index in range(len(layers) - 1, 0, -1):
         gradients.append(back @ prefixes[index - 1].T)
-        back = layers[index].T @ back
+        back = simplified(layers[index].T @ back)
     return [back, *reversed(gradients)]
+
+
+def at_fixed_point(matrix: np.ndarray) -> np.ndarray:
+    """The same polynomials with all coefficients rounded to one absolute unit, the rounding enclosed.
+
+    Adding and subtracting a number above every coefficient does that; digits below the unit, which products of the
+    highest coefficients consist of, would cost most of the time and decide nothing.
+    """
+    longest = max((len(entry) for entry in matrix.ravel()), default=0)
+    pad = arb_poly([arb(2) ** _HEADROOM_BITS] * longest)
+    return _matrix([[(entry + pad) - pad for entry in row] for row in matrix])
 
 
 def observed_residual(problem: MatrixCompletion, product: np.ndarray) -> np.ndarray:
@@ -56,8 +75,13 @@ def defect(problem: MatrixCompletion, piece: Piece) -> list[np.ndarray]:
     """delta as polynomials in s with ball coefficients, per layer a matrix."""
     layers, length = polynomials(piece), ball(piece.length)
     return [
-        _matrix([[p.derivative() + g * length for p, g in zip(*rows, strict=True)] for rows in zip(layer, gradient, strict=True)])
-        for layer, gradient in zip(layers, loss_gradient(problem, layers), strict=True)
+        _matrix(
+            [
+                [p.derivative() + g * length for p, g in zip(*rows, strict=True)]
+                for rows in zip(layer, gradient, strict=True)
+            ]
+        )
+        for layer, gradient in zip(layers, loss_gradient(problem, layers, at_fixed_point), strict=True)
     ]
 
 

@@ -3,7 +3,7 @@
 Theorem
     Let p_0, p_1, ... be polynomial pieces on consecutive intervals, each starting exactly where the one before ends,
     and e_0 >= |theta(0) - p_0(0)|. If on piece k the defect is at most d_k, the integral of the logarithmic norm over
-    the tube of radius rho_k around it at most g_k, and e_{k+1} = exp(g_k) (e_k + d_k) <= rho_k, then
+    the tube of radius rho_k around it at most g_k, and e_{k+1} = exp(g_k) (e_k + d_k) <= rho_k/2, then
     |theta - p_k| <= e_{k+1} on that whole interval: while it holds the flow is in the tube where g_k was taken, so it
     cannot be the first time at which it fails. From the last end point `numerics.certified_flow.tail` goes to infinity.
 Hypotheses
@@ -13,7 +13,6 @@ Hypotheses
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, log2
@@ -24,7 +23,7 @@ from flint import arb, arb_mat
 
 from numerics.balls import ball, precision
 from numerics.certified_flow.defect import observed_residual
-from numerics.certified_flow.hypotheses import Hypothesis
+from numerics.certified_flow.hypotheses import Hypothesis, tightest
 from numerics.certified_flow.pieces import fixed_point
 from numerics.certified_flow.singular_values import frobenius
 from numerics.certified_flow.steps import Accuracy, Step, advance, next_scale
@@ -33,31 +32,29 @@ from numerics.factorization import MatrixCompletion, check_layers, end_to_end
 
 ExactLayers = list[list[list[Fraction]]]
 
-#: Digits beyond the asked ones that the first run works with: what growth and the number of steps usually eat.
-_GUARD_DIGITS = 10
-_MOST_RAISES = 3
 #: Taylor order per working digit: the order at which the steps times their squared order cost least is ln(10)/2.
 _ORDER_PER_DIGIT = 1.15
 _LEAST_ORDER = 12
 _BITS_PER_DIGIT = log2(10)
 
 
-class Outcome(StrEnum):
-    """Whether the limit is enclosed as narrowly as asked."""
-
-    ENCLOSED = "enclosed"
-    UNDECIDED = "undecided"
-
-
 @dataclass(frozen=True)
 class Run:
-    """One pass at one precision: the steps, and the last tail that was tried, with the reason where it fell short."""
+    """One pass at one precision: the steps, the last tail that was tried, and why it fell short and what helps."""
 
     steps: tuple[Step, ...]
     start: Hypothesis
     tail: Tail | None
     reason: str
     knob: str
+
+    @property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """Of every name the tightest that was met."""
+        found = [self.start, *(contact(one, other) for one, other in pairwise(self.steps))]
+        for step in self.steps:
+            found.extend(step.hypotheses)
+        return tightest([*found, *(self.tail.rate.hypotheses if self.tail else ())])
 
 
 def exact_start(problem: MatrixCompletion, layers: Sequence[Any]) -> ExactLayers:
@@ -89,7 +86,7 @@ def run(
     with precision(accuracy.ball_bits):
         state: Any = [[[fixed_point(entry, accuracy.bits) for entry in row] for row in layer] for layer in start]
         rounding = _rounding(start, state, accuracy.bits)
-        error = (rounding + arb(start_error.numerator) / start_error.denominator).upper()
+        error = (rounding + ball(start_error)).upper()
         opening = Hypothesis("start", "the given start is within the first error of the first piece", rounding, error)
         balanced = start_error == 0 and is_balanced(start)
         time, scale, found = Fraction(0), Fraction(1), None
@@ -100,7 +97,7 @@ def run(
 
         while len(steps) < max_steps:
             step = advance(problem, state, error, time, scale, accuracy)
-            if steps and not _contact(steps[-1], step).holds:
+            if steps and not contact(steps[-1], step).holds:
                 return stopped(f"pieces do not meet at time {float(time):.4g}", "none: this is a defect of the code")
             steps.append(step)
             if not step.holds:
@@ -114,9 +111,12 @@ def run(
                 if found.matrix_radius <= asked:
                     return stopped("", "")
                 if found.floor > asked / 2:
-                    return stopped(f"the error at time {float(time):.4g} alone is above the asked radius", "digits")
+                    grown = arb(sum(one.growth for one in steps)).exp() * ball(start_error)
+                    knob = "start_radius" if 2 * grown > error else "digits"
+                    return stopped(f"the error at time {float(time):.4g} alone is above the asked radius", knob)
             if state == step.piece.start_state:
                 return stopped("the flow stands still, with residual", "layers: start elsewhere")
+        found = tail(problem, step.piece.at(1), error, balanced)
         return stopped(f"{max_steps} steps did not reach a time from which the rest is provably short", "max_steps")
 
 
@@ -129,7 +129,7 @@ def _rounding(start: ExactLayers, state: Any, bits: int) -> arb:
     return ball(squares).nonnegative_part().sqrt().upper()
 
 
-def _contact(before: Step, after: Step) -> Hypothesis:
+def contact(before: Step, after: Step) -> Hypothesis:
     """The next piece starts at the time and, to the last bit, in the state where this one ends."""
     apart = before.piece.end != after.piece.start or before.piece.end_state != after.piece.start_state
     return Hypothesis("contact", "each piece starts exactly where the one before ends", arb(int(apart)), arb(0))

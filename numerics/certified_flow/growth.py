@@ -12,7 +12,7 @@ Where mu comes from
     rho around the whole piece.
 Rigorous
     Eigenvalues are enclosed through the residual of a float64 decomposition; all float64 results are raised by bounds
-    of their rounding, while nothing overflows.
+    of their rounding and of what underflow takes. Where something overflows the growth is infinite.
 """
 
 import math
@@ -25,8 +25,8 @@ from numerics.certified_flow.pieces import Piece
 from numerics.factorization import MatrixCompletion, end_to_end
 
 _EPS = float(np.finfo(float).eps)
-#: What underflow could add, many times over.
-_TINY = 1e-280
+#: What underflow could take, many times over: squares of numbers below 1e-154 vanish in norms.
+_TINY = 1e-140
 #: Most that the interpolation of the logarithmic norm may add to its integral over one step, and most subintervals.
 _REMAINDER = 0.02
 _MOST_INTERVALS = 64
@@ -58,6 +58,8 @@ def growth(problem: MatrixCompletion, piece: Piece, tube: float) -> Growth:
     residual = raised(_start_residual(problem, coefficients) + product[1] * (variation + reach))
     third, fourth = loss_derivative_norms(raised(problem.weight), residual, product)
     curvature = raised(length * (fourth * speed**2 + third * bend))
+    if not math.isfinite(curvature):
+        return Growth(math.inf, math.inf)
     intervals = min(_MOST_INTERVALS, max(1, math.ceil(math.sqrt(curvature / (12 * _REMAINDER)))))
     nodes = np.linspace(0, 1, intervals + 1)
     heights = np.maximum(0.0, largest_eigenvalues(*negative_hessians(problem, _values(coefficients, nodes))))
@@ -90,7 +92,7 @@ def _rounding(layers: list[np.ndarray]) -> float:
 
 
 def negative_hessians(problem: MatrixCompletion, layers: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """-Hess E at a batch of layers (B, rows, columns) each: matrices (B, P, P) and Frobenius bounds (B,) of rounding."""
+    """-Hess E at layers (B, rows, columns) each: matrices (B, P, P) and Frobenius bounds (B,) of their rounding."""
     product = end_to_end(layers)
     residual = np.where(problem.mask, product - problem.targets, 0.0)
     magnitudes = [np.abs(layer) for layer in layers]

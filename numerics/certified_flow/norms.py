@@ -4,7 +4,7 @@ Definitions
     n_l bounds the operator norm of layer l on the ball. D^k W is a symmetric k-linear form on R^P, P the number of all
     layer entries, so its norm is attained on the diagonal (Banach 1938). There it is k! times a sum over k-subsets of
     the layers; with e_k the elementary symmetric polynomials, Cauchy-Schwarz and Maclaurin give
-    |D^k W| <= k! sqrt(C(L, k) L^-k) sqrt(e_{L-k}(n_1^2, ..., n_L^2)), which at equal n_l is k! C(L, k) L^(-k/2) n^(L-k).
+    |D^k W| <= k! sqrt(C(L, k) L^-k) sqrt(e_{L-k}(n_1^2, ..., n_L^2)), at equal n_l k! C(L, k) L^(-k/2) n^(L-k).
 Rigorous
     In float64 with every result raised by more than its rounding, or in balls; `raised` is the one place that rounds.
 """
@@ -23,14 +23,18 @@ def raised(value: float) -> float:
     return value * (1 + _ROUNDING) + 1e-300
 
 
-def operator_norm(layer: np.ndarray) -> float:
+def operator_norm(matrix: np.ndarray) -> float:
     """An upper bound of the spectral norm of a float64 matrix: |(A^T A)^2|_F^(1/4), at most n^(1/8) times it."""
-    gram = np.abs(layer).T @ np.abs(layer)
-    rounding = (2 * layer.shape[0] + 4) * np.finfo(float).eps * float(np.linalg.norm(gram))
-    exact = layer.T @ layer
-    fourth = float(np.linalg.norm(exact @ exact))
-    square = raised(math.sqrt(fourth + 4 * len(exact) * np.finfo(float).eps * float(np.linalg.norm(exact)) ** 2))
-    return raised(math.sqrt(square + rounding))
+    largest = float(np.max(np.abs(matrix)))
+    if not 0 < largest < math.inf:
+        return largest if largest == 0 else math.inf
+    # Scaled to a largest entry of 1, so that eighth powers neither overflow nor vanish.
+    scaled = matrix / largest
+    size = float(np.sum(scaled * scaled))
+    gram = scaled.T @ scaled
+    unit = (4 * sum(matrix.shape) + 8) * np.finfo(float).eps
+    square = math.sqrt(float(np.linalg.norm(gram @ gram)) + unit * size**2) + unit * size
+    return raised(largest * math.sqrt(square))
 
 
 def product_derivative_norms(norms: Sequence[float], most: int = 4) -> list[float]:
@@ -38,7 +42,7 @@ def product_derivative_norms(norms: Sequence[float], most: int = 4) -> list[floa
     symmetric = [1.0]
     for norm in norms:
         square = raised(norm * norm)
-        symmetric = [a + square * b for a, b in zip([*symmetric, 0.0], [0.0, *symmetric], strict=True)]
+        symmetric = [raised(a + square * b) for a, b in zip([*symmetric, 0.0], [0.0, *symmetric], strict=True)]
     depth = len(norms)
     found = []
     for k in range(most + 1):

@@ -176,7 +176,13 @@ def piece(layers: Sequence[MatrixSeries], start: Fraction, scale: Fraction, frac
         raise ArithmeticError(f"{fraction} is not dyadic")
     powers = [mpz(factor) ** k for k in range(order + 1)]
     scaled = [
-        [[[c * power >> shift * k for k, (c, power) in enumerate(zip(series, powers, strict=True))] for series in row] for row in layer]
+        [
+            [
+                [c * power >> shift * k for k, (c, power) in enumerate(zip(series, powers, strict=True))]
+                for series in row
+            ]
+            for row in layer
+        ]
         for layer in layers
     ]
     return Piece(start, fraction * scale, bits, scaled)

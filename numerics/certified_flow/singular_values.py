@@ -59,4 +59,6 @@ def _arb(number: Any) -> arb:
 
 
 def _arb_matrix(matrix: Any) -> arb_mat:
-    return arb_mat(matrix.rows, matrix.cols, [_arb(matrix[i, j]) for i in range(matrix.rows) for j in range(matrix.cols)])
+    return arb_mat(
+        matrix.rows, matrix.cols, [_arb(matrix[i, j]) for i in range(matrix.rows) for j in range(matrix.cols)]
+    )

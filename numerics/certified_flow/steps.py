@@ -15,7 +15,7 @@ from numerics.factorization import MatrixCompletion
 State = Sequence[Sequence[Sequence[int]]]
 
 #: The tube's radius: this many times the error at the start of the piece, and at least this much.
-_TUBE_RATIO = 4
+_TUBE_RATIO = 8
 _LEAST_TUBE = 1e-10
 #: A defect is small while it is at most this many times what the step was chosen for.
 _DEFECT_SLACK = 10
@@ -98,10 +98,13 @@ def _step(problem: MatrixCompletion, piece: Piece, error: arb, accuracy: Accurac
             defect.defect_at_end(problem, piece).lower(),
             bound,
         ),
+        Hypothesis("interpolation", "the logarithmic norm is resolved", arb(grown.remainder), arb(_MOST_REMAINDER)),
         Hypothesis(
-            "interpolation", "the logarithmic norm is resolved", arb(grown.remainder), arb(_MOST_REMAINDER)
+            "tube",
+            "the error stays in the inner half of the tube where the logarithmic norm was taken",
+            after,
+            arb(tube / 2),
         ),
-        Hypothesis("tube", "the error stays in the tube where the logarithmic norm was taken", after, arb(tube)),
     )
     return Step(piece, after, bound, grown.integral, checked)
 

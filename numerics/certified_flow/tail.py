@@ -5,8 +5,8 @@ Notation
     sigma at th; Lambda >= |D^2 W| on the ball B(th, rho), so that J is Lipschitz there with constant Lambda.
 Theorem (path length)
     While the flow is in B(th, rho), |J^T r| >= k |r| with k = sigma - Lambda rho. As |r|' = -c |J^T r|^2/|r| and
-    |theta'| = c |J^T r|, the path that remains is at most |r(T)|/k. If D = |r(T)|/k satisfies D + e <= rho the flow never
-    leaves, has a limit with zero loss, and |theta(oo) - th| <= D + e.
+    |theta'| = c |J^T r|, the path that remains is at most |r(T)|/k. If D = |r(T)|/k satisfies D + e <= rho the flow
+    never leaves, has a limit with zero loss, and |theta(oo) - th| <= D + e.
 Theorem (residual margin)
     For exactly balanced square layers sigma_min(W(t)) - |R(t)|_F never decreases; with its value m > 0 at T,
     |J^T r|^2 >= L m^(2-2/L) |r|^2 from then on, so k = sqrt(L) m^(1-1/L), and no ball is needed.
@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 
-from numerics.balls import ball
 from numerics.certified_flow import growth
 from numerics.certified_flow.defect import observed_residual
 from numerics.certified_flow.hypotheses import Hypothesis
@@ -102,8 +101,12 @@ def jacobian(problem: MatrixCompletion, layers: Sequence[np.ndarray]) -> arb_mat
     for layer in reversed(layers[1:]):
         after.append(after[-1] @ layer)
     lines = [
-        [left[i, a] * right[b, j] for left, right in zip(reversed(after), before, strict=True)
-         for a in range(left.shape[1]) for b in range(right.shape[0])]
+        [
+            left[i, a] * right[b, j]
+            for left, right in zip(reversed(after), before, strict=True)
+            for a in range(left.shape[1])
+            for b in range(right.shape[0])
+        ]
         for i, j in problem.observed
     ]
     return arb_mat(lines)
@@ -113,9 +116,7 @@ def smallest_singular_value(jac: arb_mat) -> arb:
     """A lower bound of sigma_min(J) for a wide J, 0 where none is found; through the smallest eigenvalue of J J^T."""
     kernel = jac * jac.transpose()
     middle, error = nearest_floats(np.array(kernel.tolist(), dtype=object))
-    middle = (middle + middle.T) / 2
-    # Symmetrising moves the midpoints by no more than they are off already.
-    lowest = -float(growth.largest_eigenvalues(-middle[None], np.array([raised(2 * error)]))[0])
+    lowest = -float(growth.largest_eigenvalues(-middle[None], np.array([error]))[0])
     return arb(lowest).sqrt().lower() if lowest > 0 else arb(0)
 
 
@@ -131,7 +132,9 @@ def rate_in_ball(norms: Sequence[float], sigma: arb, jac: arb_mat, residual: arb
         (
             Hypothesis("regular-kernel", "Lambda rho is at most sigma_min(J)", (bend * radius).upper(), sigma),
             _rayleigh(rate, jac, bend * error),
-            Hypothesis("trapped", "the path that remains and the error stay in the ball", (distance + error).upper(), radius),
+            Hypothesis(
+                "trapped", "the path that remains and the error stay in the ball", (distance + error).upper(), radius
+            ),
         ),
     )
 
@@ -142,7 +145,9 @@ def kernel_rate(sigma: arb, bend: arb) -> arb:
     return rate if rate > 0 else arb(0)
 
 
-def rate_by_margin(layers: Sequence[np.ndarray], norms: Sequence[float], jac: arb_mat, residual: arb, error: arb) -> Rate:
+def rate_by_margin(
+    layers: Sequence[np.ndarray], norms: Sequence[float], jac: arb_mat, residual: arb, error: arb
+) -> Rate:
     """k = sqrt(L) m^(1-1/L) from the residual margin m, for the flow of exactly balanced square layers."""
     first, second = product_derivative_norms(norms)[1:3]
     smallest = singular_values(arb_mat(end_to_end(layers).tolist()))[-1].lower()
@@ -190,7 +195,14 @@ def tail(problem: MatrixCompletion, layers: Sequence[np.ndarray], error: arb, ba
 
 
 def _limit(
-    problem: MatrixCompletion, layers: list[np.ndarray], error: arb, rate: Rate, residual: arb, sigma: arb, jac: arb_mat, offsets: arb_mat
+    problem: MatrixCompletion,
+    layers: list[np.ndarray],
+    error: arb,
+    rate: Rate,
+    residual: arb,
+    sigma: arb,
+    jac: arb_mat,
+    offsets: arb_mat,
 ) -> Tail:
     reach = (rate.distance + error).upper()
     bend = arb(product_derivative_norms(norms_around(layers, reach))[2])
@@ -204,11 +216,13 @@ def _limit(
         sharper = ((along * along + across * across).sqrt() + rounding).upper()
         if sharper < reach:
             target, radius = [_middle(layer) for layer in projected], sharper
-    lipschitz = arb(product_derivative_norms(norms_around(target, (radius + reach).upper()))[1])
+    lipschitz = arb(product_derivative_norms(norms_around(target, radius))[1])
     product = end_to_end(target)
     middle = _middle(product)
     matrix_radius = (lipschitz * radius + _distance([product], [middle])).upper()
-    return Tail(rate, residual, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, (lipschitz * error).upper())
+    return Tail(
+        rate, residual, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, (lipschitz * error).upper()
+    )
 
 
 def _moved(layers: Sequence[np.ndarray], step: arb_mat) -> list[np.ndarray]:
@@ -228,7 +242,9 @@ def _middle(matrix: np.ndarray) -> np.ndarray:
 
 def _distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> arb:
     """The Frobenius distance over all layers, at most."""
-    differences = (a - b for one, other in zip(first, second, strict=True) for a, b in zip(one.ravel(), other.ravel(), strict=True))
+    differences = (
+        a - b for one, other in zip(first, second, strict=True) for a, b in zip(one.ravel(), other.ravel(), strict=True)
+    )
     return sum((difference * difference for difference in differences), arb(0)).nonnegative_part().sqrt().upper()
 
 
