@@ -51,7 +51,7 @@ def at_fixed_point(matrix: np.ndarray) -> np.ndarray:
     """
     longest = max((len(entry) for entry in matrix.ravel()), default=0)
     pad = arb_poly([arb(2) ** _HEADROOM_BITS] * longest)
-    return _matrix([[(entry + pad) - pad for entry in row] for row in matrix])
+    return object_matrix([[(entry + pad) - pad for entry in row] for row in matrix])
 
 
 def observed_residual(problem: MatrixCompletion, product: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ def polynomials(piece: Piece) -> list[np.ndarray]:
     """p as polynomials in s with exact ball coefficients, per layer a matrix."""
     unit = arb(2) ** -piece.bits
     return [
-        _matrix([[arb_poly(fmpz_poly([int(c) for c in series])) * unit for series in row] for row in layer])
+        object_matrix([[arb_poly(fmpz_poly([int(c) for c in series])) * unit for series in row] for row in layer])
         for layer in piece.layers
     ]
 
@@ -75,7 +75,7 @@ def defect(problem: MatrixCompletion, piece: Piece) -> list[np.ndarray]:
     """delta as polynomials in s with ball coefficients, per layer a matrix."""
     layers, length = polynomials(piece), ball(piece.length)
     return [
-        _matrix(
+        object_matrix(
             [
                 [p.derivative() + g * length for p, g in zip(*rows, strict=True)]
                 for rows in zip(layer, gradient, strict=True)
@@ -87,7 +87,7 @@ def defect(problem: MatrixCompletion, piece: Piece) -> list[np.ndarray]:
 
 def defect_bound(problem: MatrixCompletion, piece: Piece) -> arb:
     """An upper bound of |delta(s)|_F over s in [0, 1]."""
-    sums = (_sum_of_sizes(entry) for layer in defect(problem, piece) for entry in layer.ravel())
+    sums = (sum_of_sizes(entry) for layer in defect(problem, piece) for entry in layer.ravel())
     return sum((size * size for size in sums), arb(0)).sqrt().upper()
 
 
@@ -104,11 +104,12 @@ def defect_at_end(problem: MatrixCompletion, piece: Piece) -> arb:
     return total.sqrt()
 
 
-def _sum_of_sizes(polynomial: arb_poly) -> arb:
+def sum_of_sizes(polynomial: arb_poly) -> arb:
+    """An upper bound of |p(s)| over |s| <= 1."""
     return sum((abs(c) for c in polynomial.coeffs()), arb(0)).upper()
 
 
-def _matrix(rows: list[list[Any]]) -> np.ndarray:
+def object_matrix(rows: list[list[Any]]) -> np.ndarray:
     """An object array; numpy would otherwise take polynomials for sequences."""
     found = np.empty((len(rows), len(rows[0])), dtype=object)
     for i, row in enumerate(rows):

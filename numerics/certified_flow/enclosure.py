@@ -97,9 +97,9 @@ def run(
 
         while len(steps) < max_steps:
             step = advance(problem, state, error, time, scale, accuracy)
-            if steps and not contact(steps[-1], step).holds:
-                return stopped(f"pieces do not meet at time {float(time):.4g}", "none: this is a defect of the code")
             steps.append(step)
+            if not all(contact(one, step).holds for one in steps[-2:-1]):
+                return stopped(f"at time {float(time):.4g}: contact does not hold", "none: a defect of the code")
             if not step.holds:
                 failed = next(one for one in step.hypotheses if not one.holds)
                 return stopped(f"at time {float(time):.4g}: {failed.name} does not hold", "digits")

@@ -34,10 +34,14 @@ _MOST_INTERVALS = 64
 
 @dataclass(frozen=True)
 class Growth:
-    """`integral` >= h int max(mu, 0) over the piece; `remainder`: the part that interpolation and tube added."""
+    """`integral` >= h int max(mu, 0) over the piece; `remainder`: the part that interpolation and tube added.
+
+    `excess`: how far the eigenvalue bound is above a Rayleigh quotient in the middle, where a true one cannot be below.
+    """
 
     integral: float
     remainder: float
+    excess: float
 
 
 def growth(problem: MatrixCompletion, piece: Piece, tube: float) -> Growth:
@@ -59,13 +63,16 @@ def growth(problem: MatrixCompletion, piece: Piece, tube: float) -> Growth:
     third, fourth = loss_derivative_norms(raised(problem.weight), residual, product)
     curvature = raised(length * (fourth * speed**2 + third * bend))
     if not math.isfinite(curvature):
-        return Growth(math.inf, math.inf)
+        return Growth(math.inf, math.inf, math.inf)
     intervals = min(_MOST_INTERVALS, max(1, math.ceil(math.sqrt(curvature / (12 * _REMAINDER)))))
     nodes = np.linspace(0, 1, intervals + 1)
-    heights = np.maximum(0.0, largest_eigenvalues(*negative_hessians(problem, _values(coefficients, nodes))))
+    matrices, errors = negative_hessians(problem, _values(coefficients, nodes))
+    bounds = largest_eigenvalues(matrices, errors)
+    heights = np.maximum(0.0, bounds)
+    excess = float(bounds[intervals // 2]) - _rayleigh_quotient(matrices[intervals // 2])
     remainder = raised(curvature / (12 * intervals**2) + length * third * (tube / 2 + rounding))
     trapezoid = float(np.sum((heights[1:] + heights[:-1]) / 2)) / intervals
-    return Growth(raised(raised(length * trapezoid) + remainder), remainder)
+    return Growth(raised(raised(length * trapezoid) + remainder), remainder, excess)
 
 
 def _values(coefficients: list[np.ndarray], nodes: np.ndarray) -> list[np.ndarray]:
@@ -129,6 +136,12 @@ def _hessian(problem: MatrixCompletion, layers: list[np.ndarray], residual: np.n
             found[:, ends[low] : ends[low + 1], ends[high] : ends[high + 1]] += np.swapaxes(block, 1, 2)
             between = layers[high] @ between
     return np.asarray(problem.weight * found)
+
+
+def _rayleigh_quotient(matrix: np.ndarray) -> float:
+    """v.A v/|v|^2 at the most that float64 finds: a lower bound of the largest eigenvalue, up to rounding."""
+    vector = np.linalg.eigh(matrix)[1][:, -1]
+    return float(vector @ matrix @ vector) / float(vector @ vector)
 
 
 def _sides(layers: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:

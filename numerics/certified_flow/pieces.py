@@ -100,9 +100,9 @@ def taylor_series(
     Heuristic: rounded downwards in every operation.
     """
     layers = [[[[mpz(entry)] for entry in row] for row in matrix] for matrix in state]
-    prefixes: list[MatrixSeries] = [layers[0], *[_empty(len(one), len(layers[0][0])) for one in layers[1:]]]
-    rows = len(layers[-1])
-    backs: list[MatrixSeries] = [_empty(rows, len(one)) for one in layers]
+    columns = len(layers[0][0])
+    prefixes: list[MatrixSeries] = [layers[0], *[_empty(len(one), columns) for one in layers[1:]]]
+    backs: list[MatrixSeries] = [_empty(len(one), columns) for one in layers]
     observed, targets = problem.observed, [fixed_point(value, bits) for value in problem.exact_targets]
     speed = problem.exact_weight * scale
     for k in range(order):
@@ -147,7 +147,7 @@ def _append_residual(
 def _append_scaled(series: MatrixSeries, derivative: MatrixSeries, numerator: int, denominator: int) -> None:
     for row, slopes in zip(series, derivative, strict=True):
         for one, slope in zip(row, slopes, strict=True):
-            one.append(slope[-1] * numerator // denominator)
+            one.append(slope[-1] * numerator // denominator if slope else mpz(0))
 
 
 def step_fraction(layers: Sequence[MatrixSeries], bits: int, tolerance: float) -> Fraction:

@@ -98,6 +98,12 @@ def _step(problem: MatrixCompletion, piece: Piece, error: arb, accuracy: Accurac
             defect.defect_at_end(problem, piece).lower(),
             bound,
         ),
+        Hypothesis(
+            "eigenvalue-above-rayleigh",
+            "the bound of the largest eigenvalue is not below a Rayleigh quotient",
+            arb(0),
+            arb(grown.excess),
+        ),
         Hypothesis("interpolation", "the logarithmic norm is resolved", arb(grown.remainder), arb(_MOST_REMAINDER)),
         Hypothesis(
             "tube",

@@ -33,7 +33,7 @@ from numerics.certified_flow.singular_values import frobenius, singular_values
 from numerics.factorization import MatrixCompletion, end_to_end
 
 #: The ball that the flow must not leave, relative to the length of path that is expected.
-_ROOM = 2
+ROOM = 2
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def tail(problem: MatrixCompletion, layers: Sequence[np.ndarray], error: arb, ba
     offsets = arb_mat([[values[place]] for place in problem.observed])
     residual = (frobenius(offsets) + arb(product_derivative_norms(norms_around(layers, error))[1]) * error).upper()
     sigma = smallest_singular_value(jac)
-    radius = (_ROOM * (residual / sigma + error)).upper() if sigma > 0 else (error * _ROOM).upper()
+    radius = (ROOM * (residual / sigma + error)).upper() if sigma > 0 else (error * ROOM).upper()
     rates = [rate_in_ball(norms_around(layers, radius), sigma, jac, residual, error, radius)]
     if balanced:
         rates.append(rate_by_margin(layers, norms_around(layers, error), jac, residual, error))
