@@ -116,7 +116,9 @@ def run(
                     return stopped(f"the error at time {float(time):.4g} alone is above the asked radius", knob)
             if state == step.piece.start_state:
                 return stopped("the flow stands still, with residual", "layers: start elsewhere")
-        found = tail(problem, step.piece.at(1), error, balanced)
+        found = tail(problem, layers, error, balanced)
+        if found.matrix_radius <= asked:
+            return stopped("", "")
         return stopped(f"{max_steps} steps did not reach a time from which the rest is provably short", "max_steps")
 
 

@@ -20,11 +20,6 @@ class Hypothesis:
         """True when the comparison is proven; overlapping balls prove nothing."""
         return bool(self.value <= self.bound)
 
-    @property
-    def room(self) -> arb:
-        """bound - value: how far the hypothesis is from failing."""
-        return self.bound - self.value
-
 
 def tightest(hypotheses: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:
     """Of each name one hypothesis: a failed one if there is any, otherwise the one with the largest value/bound."""
