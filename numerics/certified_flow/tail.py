@@ -210,8 +210,7 @@ def _limit(
     if sigma > 0:
         step = jac.transpose() * (jac * jac.transpose()).solve(offsets)
         projected = _moved(layers, step)
-        along = error + bend * reach * residual / rate.rate**2
-        across = bend * reach**2 / (2 * sigma)
+        along, across = projection_errors(error, bend, reach, residual, rate.rate, sigma)
         rounding = _distance(projected, [_middle(layer) for layer in projected])
         sharper = ((along * along + across * across).sqrt() + rounding).upper()
         if sharper < reach:
@@ -223,6 +222,11 @@ def _limit(
     return Tail(
         rate, residual, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, (lipschitz * error).upper()
     )
+
+
+def projection_errors(error: arb, bend: arb, reach: arb, residual: arb, rate: arb, sigma: arb) -> tuple[arb, arb]:
+    """Bounds of the parts of theta(oo) - theta* in the complement of the row space of J and in it."""
+    return error + bend * reach * residual / rate**2, bend * reach**2 / (2 * sigma)
 
 
 def _moved(layers: Sequence[np.ndarray], step: arb_mat) -> list[np.ndarray]:

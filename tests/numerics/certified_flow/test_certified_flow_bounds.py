@@ -15,7 +15,7 @@ from numerics.certified_flow.growth import growth, largest_eigenvalues, negative
 from numerics.certified_flow.norms import loss_derivative_norms, operator_norm, product_derivative_norms
 from numerics.certified_flow.singular_values import singular_values
 from numerics.certified_flow.steps import propagated
-from numerics.certified_flow.tail import jacobian, tail
+from numerics.certified_flow.tail import jacobian, projection_errors, rate_by_margin, tail
 from numerics.factorization import end_to_end, gradient
 
 seeds = st.integers(0, 10**6)
@@ -61,6 +61,13 @@ def test_derivatives_of_the_loss_in_one_dimension_are_what_they_are():
     assert fourth == pytest.approx(3, rel=1e-9)
 
 
+def test_derivatives_of_the_loss_at_depth_three_in_one_dimension_are_what_they_are():
+    # W = (1 + t/sqrt 3)^3 and r = 1: D W = sqrt 3, D^2 W = 2, D^3 W = 2/sqrt 3.
+    third, fourth = loss_derivative_norms(1.0, 1.0, product_derivative_norms([1.0] * 3))
+    assert third == pytest.approx(6 * math.sqrt(3) + 2 / math.sqrt(3), rel=1e-9)
+    assert fourth == pytest.approx(3 * 4 + 4 * 2, rel=1e-9)
+
+
 @given(seeds, st.integers(1, 4), st.booleans())
 def test_the_hessian_is_that_of_finite_differences(seed, depth, diagonal):
     problem, layers = gaussian_flow(2, depth, diagonal=diagonal, seed=seed)
@@ -92,7 +99,9 @@ def test_singular_values_hold_every_matrix_in_the_balls_and_widen_with_them(seed
         singular_values(arb_mat([[arb(entry, radius) for entry in row] for row in entries])) for radius in radii
     )
     known = np.linalg.svd(np.array(entries, dtype=float), compute_uv=False)
-    for one, other, value in zip(narrow, wide, known, strict=True):
+    corner = np.linalg.svd(np.array(entries) + radii[1], compute_uv=False)
+    for one, other, value, beside in zip(narrow, wide, known, corner, strict=True):
+        assert abs(float(other.mid()) - beside) <= float(other.rad()) + 1e-12
         assert abs(float(one.mid()) - value) <= float(one.rad()) + 1e-12
         assert other.contains(one)
 
@@ -101,7 +110,7 @@ def test_singular_values_hold_every_matrix_in_the_balls_and_widen_with_them(seed
 def test_the_propagated_error_widens_with_all_that_it_comes_from(errors, defects, integrals):
     narrow, wide = (propagated(arb(e), arb(d), g) for e, d, g in zip(errors, defects, integrals, strict=True))
     assert narrow <= wide
-    assert wide >= arb(errors[1]) + arb(defects[1]) - arb(2) ** -50
+    assert float(wide) == pytest.approx(math.exp(integrals[1]) * (errors[1] + defects[1]))
 
 
 def late_layers(problem, layers):
@@ -116,6 +125,7 @@ def test_the_tail_widens_with_the_error_at_its_start(seed, exponents):
     problem, layers = gaussian_flow(2, 2, diagonal=True, seed=seed, scale=1.0)
     with precision(200):
         late = late_layers(problem, layers)
+        assert all(entry.is_exact() for layer in late for entry in layer.ravel())
         narrow, wide = (tail(problem, late, arb(10) ** -exponent, False) for exponent in reversed(exponents))
         assert narrow.radius <= wide.radius
         assert narrow.matrix_radius <= wide.matrix_radius
@@ -141,6 +151,39 @@ def test_a_ball_of_starts_has_a_limit_ball_that_contains_those_of_smaller_ones(e
     )
     assert narrow.radius <= wide.radius
     assert wide.distance(narrow.centre) + narrow.radius <= wide.radius * (1 + arb("1e-6")) + arb("1e-16")
+
+
+def test_the_projection_of_a_balanced_scalar_is_off_by_its_newton_error():
+    # x = y, E = (x y - 2)^2/2: J^+ r is Newton's step for x^2 = 2, whose error is (x - sqrt 2)^2/(2 x) in both layers.
+    with precision(100):
+        x = arb(3) / 2
+        gap = x - arb(2).sqrt()
+        bend = arb(product_derivative_norms([1.5, 1.5])[2])
+        along, across = projection_errors(arb(0), bend, arb(2).sqrt() * gap, arb(1) / 4, 2 * x, arb(2).sqrt() * x)
+        assert float(across) == pytest.approx(float(arb(2).sqrt() * gap**2 / (2 * x)), rel=1e-9)
+        assert float(along) == pytest.approx(float(arb(2).sqrt() * gap / 36), rel=1e-9)
+        assert projection_errors(arb(1), bend, arb(0), arb(0), x, x) == (1, 0)
+
+
+def test_the_radius_of_the_product_covers_the_ball_of_layers():
+    problem = MatrixCompletion(np.eye(1), np.array([[100.0]]))
+    with precision(100):
+        layers = [np.array([[arb(10)]], dtype=object)] * 2
+        found = tail(problem, layers, arb("1e-9"), False)
+        shift = found.radius / arb(2).sqrt()
+        moved = (found.layers[0][0, 0] + shift) * (found.layers[1][0, 0] + shift)
+        assert abs(moved - found.matrix[0, 0]) <= found.matrix_radius
+        assert found.matrix_radius <= 15 * found.radius
+
+
+def test_the_rate_of_the_residual_margin_is_that_of_the_theorem():
+    with precision(100):
+        late = [np.array([[arb(2), arb(0)], [arb(0), arb(3)]], dtype=object)] * 3
+        jac = jacobian(MatrixCompletion(np.ones((2, 2)), np.eye(2)), late)
+        found = rate_by_margin(late, [3.0] * 3, jac, arb(1), arb(0))
+    assert found.holds
+    assert float(found.rate) == pytest.approx(math.sqrt(3) * 7 ** (2 / 3), rel=1e-9)
+    assert float(found.distance) == pytest.approx(1 / (math.sqrt(3) * 7 ** (2 / 3)), rel=1e-9)
 
 
 @given(seeds)
