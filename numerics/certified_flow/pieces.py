@@ -22,6 +22,7 @@ import numpy as np
 from flint import arb
 from gmpy2 import mpz
 
+from numerics.balls import ball
 from numerics.factorization import MatrixCompletion
 
 #: Coefficients c_0, ..., c_N of one entry, in units of 2^-bits.
@@ -61,7 +62,7 @@ class Piece:
 
     def at(self, fraction: Any) -> list[np.ndarray]:
         """p(fraction) as arrays of balls, for a ball or exact number in [0, 1]; rounding is enclosed."""
-        point, unit = arb(fraction), arb(2) ** -self.bits
+        point, unit = ball(fraction), arb(2) ** -self.bits
         return [np.array([[_horner(series, point) * unit for series in row] for row in layer]) for layer in self.layers]
 
     def floats(self) -> list[np.ndarray]:

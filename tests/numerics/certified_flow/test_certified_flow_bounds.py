@@ -1,6 +1,7 @@
 """Catches bounds that are below what they bound, and inputs whose widening narrows an output."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -139,6 +140,30 @@ def test_growth_widens_with_the_tube(seed, tubes):
     piece = certified_flow(problem, layers, digits=5, max_steps=1).run.steps[0].piece
     narrow, wide = (growth(problem, piece, tube) for tube in tubes)
     assert narrow.integral <= wide.integral
+
+
+def largest(problem, layers):
+    return float(np.linalg.eigvalsh(negative_hessians(problem, [layer[None] for layer in layers])[0][0])[-1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_growth_covers_the_piece_and_what_the_tube_adds(seed):
+    problem, layers = gaussian_flow(2, 3, diagonal=True, seed=seed)
+    piece = certified_flow(problem, layers, digits=5, max_steps=1).run.steps[0].piece
+    length, tube = float(piece.length), 1e-2
+    narrow, wide = (growth(problem, piece, radius) for radius in (1e-12, tube))
+    states = [[layer.astype(float) for layer in piece.at(Fraction(k, 200))] for k in range(201)]
+    heights = np.array([largest(problem, state) for state in states])
+    assert length * float(np.mean(np.maximum(heights, 0))) <= narrow.integral * (1 + 1e-3)
+    assert narrow.integral - narrow.remainder <= length * float(np.max(heights))
+    # Towards layers at the tube's edge the mean Hessian lies half way; the steepest of some directions shows how much.
+    random, steepest = np.random.default_rng(seed), 0.0
+    for _ in range(50):
+        direction = [random.normal(size=layer.shape) for layer in layers]
+        unit = math.sqrt(sum(float(np.sum(part**2)) for part in direction))
+        moved = [a + 1e-6 * b / unit for a, b in zip(states[100], direction, strict=True)]
+        steepest = max(steepest, (largest(problem, moved) - heights[100]) / 1e-6)
+    assert wide.integral - narrow.integral >= 0.8 * length * tube / 2 * steepest
 
 
 @settings(max_examples=10)
