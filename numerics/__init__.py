@@ -4,6 +4,7 @@ from numerics.block_diagonal import BlockFamily, block_problem, coupling_kernel,
 from numerics.block_limit import LimitSpectrum, limit, limit_float64, limit_mpmath, ranks, ratio_at_product_scale
 from numerics.block_ratio import limit_by_ratio
 from numerics.block_trajectory import entries_on_the_way, initial_entry, spectrum_at, time_to_reach
+from numerics.certified_flow import CertifiedFlow, MatrixBall, certified_flow
 from numerics.coupling import Connectivity, CouplingReport, connectivity, coupling_report, kernel_matrix
 from numerics.curves import limit_curves, scale_grid
 from numerics.deep_greedy import DeepPath, deep_flow, deep_glrl
@@ -50,6 +51,7 @@ from numerics.sgd import Chains, Record, at_rates, chains_from, descent, followe
 __all__ = [
     "ArgumentError",
     "BlockFamily",
+    "CertifiedFlow",
     "Chains",
     "ChebyshevEngine",
     "Connectivity",
@@ -63,6 +65,7 @@ __all__ = [
     "InfinitesimalFlow",
     "LimitSpectrum",
     "Margins",
+    "MatrixBall",
     "MatrixCompletion",
     "MissingExtra",
     "Normalization",
@@ -80,6 +83,7 @@ __all__ = [
     "at_rates",
     "balanced_layers",
     "block_problem",
+    "certified_flow",
     "chains_from",
     "completion",
     "connectivity",
