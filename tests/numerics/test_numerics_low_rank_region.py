@@ -227,3 +227,10 @@ def test_layers_of_different_numbers_of_networks_are_refused(batches: tuple[tupl
     layers = [np.ones((*batch, 2, 2)) for batch in batches]
     with pytest.raises(ArgumentError, match="layers: a list of shapes"):
         stacked_margins(layers, REGION)
+
+
+@pytest.mark.parametrize(("slope", "line"), [(np.nan, "it is finite"), (0.5, "its derivative is 0 beyond a")])
+@pytest.mark.parametrize("where", [1.5, 1e6])
+def test_a_derivative_that_is_not_zero_beyond_a_is_refused(slope: float, line: str, where: float) -> None:
+    with pytest.raises(ArgumentError, match=f"profile: own is not admissible: {line}"):
+        Profile("own", 1.0, lambda x: np.minimum(x, 1), lambda x: np.where(x > where, slope, ones(x)))
