@@ -39,6 +39,9 @@ RETURNED = 0.1
 NOTHING = 1e-150
 
 
+_LARGEST = 1e75
+
+
 def check_rates(eta: float, weight_decay: float, *, positive: bool = False) -> None:
     """Raise ArgumentError unless eta > 0, lambda >= 0, eta lambda < 1/2; `positive`: lambda > 0, as lemmas need."""
     if not (isinstance(eta, Real) and math.isfinite(eta) and eta > 0):
@@ -218,7 +221,8 @@ def record(chains: Chains, completion: np.ndarray, region: Region | None = None)
         shown = f"an array of shape {completion.shape}"
         raise ArgumentError("completion", shown, f"a finite matrix of shape {mask.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
-        sound = np.isfinite(chains.parameters).all(axis=1)
+        # Beyond that, what is measured of the layers overflows.
+        sound = np.abs(chains.parameters).max(axis=1) < _LARGEST
         sound[sound] = np.isfinite(end_to_end(chains.chosen(sound).layers) ** 2).all(axis=(1, 2))
     layers = chains.chosen(sound).layers
     products = end_to_end(layers)

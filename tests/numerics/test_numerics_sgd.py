@@ -347,3 +347,9 @@ def test_a_product_whose_square_is_no_float_is_recorded_as_diverged() -> None:
     found = record(far, COMPLETION, Region(1, 0.1, 0.2, 9.0, quadratic(0.5)))
     for values in (found.ratio, found.train_error, found.test_error, found.imbalance, found.margins[:, 0]):
         assert np.isnan(values).tolist() == [True, False]
+
+
+def test_a_chain_of_huge_layers_with_a_small_product_has_diverged() -> None:
+    huge = [np.array([[1e100, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])]
+    seen = record(chains_from(PROBLEM, [huge], [0]), COMPLETION)
+    assert np.isnan([seen.ratio[0], seen.imbalance[0]]).all()
