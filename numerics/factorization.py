@@ -75,6 +75,10 @@ class MatrixCompletion:
         """The observed targets as exact fractions, row by row."""
         return [Fraction(target) for target in self._given[self.mask].tolist()]  # type: ignore[attr-defined]
 
+    def normalized(self, normalization: Normalization) -> "MatrixCompletion":
+        """The same problem with another normalization of the loss; targets that are exact stay so."""
+        return MatrixCompletion(self.mask, self._given, normalization)  # type: ignore[attr-defined]
+
     @property
     def exact_weight(self) -> Fraction:
         """c in E = c/2 sum of squared errors; the flow runs c times as fast as that of the sum/2 loss."""

@@ -27,7 +27,11 @@ _LONG = 30.0
 
 def trajectory_dataset(flow: GradientFlow, predicted: Prediction | None) -> xr.Dataset:
     """`GradientFlow.to_xarray`, with predicted_limit (mode) and predicted_singular_value (predicted_time, mode)."""
-    data = flow.to_xarray()
+    return with_prediction(flow.to_xarray(), predicted)
+
+
+def with_prediction(data: xr.Dataset, predicted: Prediction | None) -> xr.Dataset:
+    """The dataset of a trajectory, with predicted_limit (mode) and predicted_singular_value (predicted_time, mode)."""
     if predicted is None:
         return data
     data = data.assign_attrs(predicted_by=predicted.statement)
@@ -51,25 +55,33 @@ def save_trajectory(data: xr.Dataset, path: Path) -> None:
 
 
 def _write_table(data: xr.Dataset, path: Path) -> None:
-    """One row per time: what was measured; then one row per predicted time, and one for the predicted limit."""
-    scalars = ("loss", "effective_rank", "stable_rank", "nuclear_norm", "balancedness_drift", "energy_defect")
-    modes = [f"singular_value_{mode}" for mode in data["mode"].values]
+    """One row per time: what was measured, or proven; then the proven limit, and what is predicted."""
+    scalars = [str(name) for name, values in data.data_vars.items() if values.dims == ("time",)]
+    proven = "radius" in data
+    quantities = ["singular_value", "radius"] if proven else ["singular_value"]
+    numbers = [data[name].values for name in quantities]
+    rest = [""] * (len(quantities) * data.sizes["mode"] - data.sizes["mode"] + len(scalars))
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
+        modes = [f"{quantity}_{mode}" for quantity in quantities for mode in data["mode"].values]
         writer.writerow(["series", "time", *modes, *scalars])
         for index, time in enumerate(data["time"].values):
-            numbers = [time, *data["singular_value"].values[index], *(data[name].values[index] for name in scalars)]
-            writer.writerow(["measured", *(repr(float(number)) for number in numbers)])
-        empty = [""] * len(scalars)
+            found = [*np.concatenate([one[index] for one in numbers]), *(data[name].values[index] for name in scalars)]
+            writer.writerow(["proven" if proven else "measured", *map(_number, [time, *found])])
+        if "limit" in data:
+            found = [*data["limit"].values, *data["limit_radius"].values]
+            writer.writerow(["proven", "inf", *map(_number, found), *[""] * len(scalars)])
         if "predicted_singular_value" in data:
             for time, values in zip(
                 data["predicted_time"].values, data["predicted_singular_value"].values, strict=True
             ):
-                writer.writerow(["predicted", *(repr(float(number)) for number in (time, *values)), *empty])
+                writer.writerow(["predicted", *map(_number, [time, *values]), *rest])
         if "predicted_limit" in data:
-            writer.writerow(
-                ["predicted", "inf", *(repr(float(value)) for value in data["predicted_limit"].values), *empty]
-            )
+            writer.writerow(["predicted", "inf", *map(_number, data["predicted_limit"].values), *rest])
+
+
+def _number(number: float) -> str:
+    return repr(float(number))
 
 
 def trajectory_figure(data: xr.Dataset) -> Figure:
@@ -100,6 +112,8 @@ def _singular_values(axes: Axes, data: xr.Dataset) -> None:
     times, values = data["time"].values, data["singular_value"].values
     floor = _SMALLEST * float(values.max() or 1.0)
     limits = data["predicted_limit"].values if "predicted_limit" in data else np.empty(0)
+    if "limit" in data:
+        limits = data["limit"].values
     handles = []
     for mode in reversed(range(values.shape[1])):
         colour = COLOURS[mode] if mode < _COLOURED else "0.75"
@@ -115,7 +129,10 @@ def _singular_values(axes: Axes, data: xr.Dataset) -> None:
     for value in set(limits[limits > floor].tolist()):
         axes.axhline(value, color="black", linestyle=":", linewidth=0.9)
     if limits.size:
-        text = "predicted limit" if "predicted_singular_value" in data else f"limit by\n{data.attrs['predicted_by']}"
+        text = (
+            "predicted limit" if "predicted_singular_value" in data else f"limit by\n{data.attrs.get('predicted_by')}"
+        )
+        text = f"limit, proven\nwithin {data.attrs['proven_within']}" if "limit" in data else text
         handles.append(Line2D([], [], color="black", linestyle=":", linewidth=0.9, label=text))
     axes.set_ylabel("singular values of $W(t)$")
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

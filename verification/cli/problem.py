@@ -18,7 +18,7 @@ import click
 import numpy as np
 
 from numerics import masks
-from numerics.block_diagonal import BlockFamily
+from numerics.block_diagonal import BlockFamily, exact_layers
 from numerics.block_diagonal import initial_layers as block_layers
 from numerics.errors import ArgumentError
 from numerics.exact import Exact, exact, integer, positive
@@ -88,6 +88,15 @@ def problem_and_layers(
     return problem, initial_layers_from(init, shapes, product_scale)
 
 
+def exact_layers_from(init: str, layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The layers as exact numbers: those of block:alpha:m from its decimals, others as the binary numbers they are."""
+    kind, _, rest = init.partition(":")
+    if kind != "block":
+        return list(layers)
+    alpha, m = rest.split(":")
+    return exact_layers(BlockFamily(len(layers), len(layers[0]), 1, 1, alpha, m))  # type: ignore[arg-type]
+
+
 def parse_size(size: str) -> Shape:
     """(rows, columns) from "3" or "3x4". Raises ArgumentError."""
     sides = size.split("x")
@@ -108,10 +117,12 @@ def shapes_from(rows: int, columns: int, depth: str, width: str | None) -> list[
 
 
 def targets_from(value: str | None, targets: str | None, rows: int, columns: int) -> np.ndarray:
-    """The target matrix (rows x columns): constant, of low rank, or from a file. Raises ArgumentError."""
+    """The target matrix (rows x columns): constant and exact, of low rank, or from a file. Raises ArgumentError."""
     if targets is None:
         given = _DEFAULT_VALUE if value is None else value
-        return np.full((rows, columns), _real("value", given, exact("value", given)))
+        number = exact("value", given)
+        _real("value", given, number)
+        return np.full((rows, columns), number, dtype=object)
     if value is not None:
         raise ArgumentError("value", value, "usable together with --targets; leave one of them out")
     kind, _, rest = targets.partition(":")

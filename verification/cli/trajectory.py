@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,17 +9,22 @@ import click
 import numpy as np
 from rich.console import Console
 
+from numerics.certified_flow import certified_flow
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion, Normalization
 from numerics.gradient_flow import Engine, GradientFlow, engine_named, flow_limit, integrate, precise_limit
 from numerics.gradient_flow.integration import ENGINES
 from numerics.prediction import Prediction, predict
-from verification.cli.problem import problem_and_layers, problem_options
+from verification.certified_trajectory import certified_dataset
+from verification.cli.certified import print_certified
+from verification.cli.problem import exact_layers_from, problem_and_layers, problem_options
 from verification.files import require_writable
 from verification.trajectory import FORMATS, save_trajectory, trajectory_dataset
 
 _RESIDUAL = "1e-7"
+_STEPS, _PIECES = "20000", "2000"
+_CERTIFIED_DIGITS = 20
 #: The second-order engine cannot reach what the others do in reasonable time.
 _TOLERANCES = {"chebyshev": "1e-6"}
 _TOLERANCE = "1e-10"
@@ -32,6 +36,11 @@ _SHOWN_MODES = 8
 @click.option("--engine", metavar="E", help=f"{ENGINES}.  [default: scipy; with --digits taylor]")
 @click.option("--digits", metavar="D", help="Limit to D digits, by the engine taylor in MPFR arithmetic.")
 @click.option(
+    "--certified",
+    is_flag=True,
+    help=f"Prove it: balls around the trajectory and W(oo), within 10^-D.  [default: D = {_CERTIFIED_DIGITS}]",
+)
+@click.option(
     "--normalization",
     type=click.Choice([str(one) for one in Normalization]),
     default=str(Normalization.SUM_HALF),
@@ -41,37 +50,46 @@ _SHOWN_MODES = 8
 @click.option("--residual", metavar="R", help=f"Stop at |R|_F <= R |targets|_F.  [default: {_RESIDUAL}]")
 @click.option("--tolerance", metavar="T", help="Relative tolerance of a step.  [default: 1e-10; chebyshev 1e-6]")
 @click.option("--max-time", metavar="t", help="Stop at this time.  [default: none]")
-@click.option("--max-steps", default="20000", show_default=True, metavar="N", help="Step budget.")
+@click.option("--max-steps", metavar="N", help="Step budget.  [default: 20000; with --certified 2000 pieces]")
 @click.option("--out", metavar="FILE", help=f"Output file: {', '.join(FORMATS)}.")
 def trajectory(
     engine: str | None,
     digits: str | None,
+    certified: bool,
     normalization: str,
     residual: str | None,
     tolerance: str | None,
     max_time: str | None,
-    max_steps: str,
+    max_steps: str | None,
     out: str | None,
     **given: Any,
 ) -> None:
     """Follow gradient flow, print where it ends and how far to trust it, and draw it over the prediction.
 
-    Digits and errors of a flow are estimates (heuristic); the certified limit of the block family is `rankproof limit`.
+    Digits and errors of a flow are estimates (heuristic), unless it is --certified: that encloses the one flow from
+    this start, with every hypothesis of the proof checked. The certified limit of the block family, with no flow, is
+    `rankproof limit`.
     """
     problem, layers = problem_and_layers(**given)
-    problem = replace(problem, normalization=Normalization(normalization))
+    problem = problem.normalized(Normalization(normalization))
     asked = None if digits is None else integer("digits", digits, minimum=1)
     path = None if out is None else Path(out)
     if path is not None and path.suffix.lower() not in FORMATS:
         raise ArgumentError("out", out, f"a file name that ends in {', '.join(FORMATS)}")
     if path is not None:
         require_writable("out", path)
-    steps = integer("max_steps", max_steps, minimum=1)
-    chosen = engine_named(engine or ("scipy" if asked is None else "taylor"), asked)
-    if asked is not None:
+    steps = integer("max_steps", max_steps or (_PIECES if certified else _STEPS), minimum=1)
+    setting = "--certified" if certified else "--digits"
+    if certified or asked is not None:
         for name, text in (("residual", residual), ("tolerance", tolerance), ("max_time", max_time)):
             if text is not None:
-                raise ArgumentError(name, text, "usable together with --digits, which sets it; leave one of them out")
+                raise ArgumentError(name, text, f"usable together with {setting}, which sets it; leave one of them out")
+    if certified:
+        if engine is not None:
+            raise ArgumentError("engine", engine, "usable together with --certified, which has its own")
+        _certify(problem, exact_layers_from(given["init"], layers), asked or _CERTIFIED_DIGITS, steps, path)
+        return
+    chosen = engine_named(engine or ("scipy" if asked is None else "taylor"), asked)
     with Console(stderr=True).status("following the flow; Ctrl-C stops it"):
         if asked is not None:
             end = _precise(problem, layers, asked, steps)
@@ -89,6 +107,18 @@ def trajectory(
     _print(end, predicted)
     if path is not None:
         save_trajectory(trajectory_dataset(end.flow, predicted), path)
+        click.echo(f"wrote {path}")
+
+
+def _certify(
+    problem: MatrixCompletion, layers: Sequence[np.ndarray], digits: int, steps: int, path: Path | None
+) -> None:
+    with Console(stderr=True).status("enclosing the flow; Ctrl-C stops it"):
+        found = certified_flow(problem, layers, digits=digits, max_steps=steps)
+    predicted = predict(problem, [layer.astype(float) for layer in layers])
+    print_certified(found, predicted)
+    if path is not None:
+        save_trajectory(certified_dataset(found, predicted), path)
         click.echo(f"wrote {path}")
 
 
