@@ -52,6 +52,18 @@ def test_the_jumps_snippets_run_and_chains_of_rank_one_are_in_the_region() -> No
     assert (seen.margins[seen.ratio > 0.1].min(axis=1) < 0).all()
 
 
+def test_the_page_on_certified_flows_runs_and_names_every_hypothesis_that_is_checked() -> None:
+    names: dict[str, Any] = {}
+    (snippet,) = snippets("docs/certified_flow.md", "python")
+    exec(snippet, names)
+    assert str(names["flow"].outcome) == "enclosed"
+    page = (ROOT / "docs/certified_flow.md").read_text()
+    explained = set(re.findall(r"^\| `([a-z-]+)` \|", page, flags=re.MULTILINE))
+    source = "".join(path.read_text() for path in (ROOT / "numerics/certified_flow").glob("*.py"))
+    assert explained == set(re.findall(r'Hypothesis\(\s*"([a-z-]+)"', source))
+    assert {one.name for one in names["flow"].hypotheses} == explained - {"margin"}
+
+
 def test_readme_limit_output_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     block = next(text for text in snippets("README.md", "console") if "rankproof limit" in text)
     command, printed = block.split("\n", 1)
