@@ -3,12 +3,14 @@ that depends on its neighbours or on where it was stopped, and a record that mea
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
+from numerics import sgd_kernel
 from numerics.errors import ArgumentError, MissingExtra
 from numerics.factorization import MatrixCompletion, Normalization, end_to_end, gradient
 from numerics.initialization import layer_shapes
@@ -353,3 +355,17 @@ def test_a_chain_of_huge_layers_with_a_small_product_has_diverged() -> None:
     huge = [np.array([[1e100, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])]
     seen = record(chains_from(PROBLEM, [huge], [0]), COMPLETION)
     assert np.isnan([seen.ratio[0], seen.imbalance[0]]).all()
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_chains_of_several_blocks_and_of_a_rest_are_those_alone(depth: int) -> None:
+    count = 2 * sgd_kernel.LANES + 3
+    chains = gaussian_chains(WIDE, layer_shapes(2, 3, depth, 3), 0.5, range(count))
+    parameters = chains.parameters.copy()
+    parameters[70] = np.inf
+    chains = replace(chains, parameters=parameters)
+    together = sgd(chains, 50, 0.1, 0.01).parameters
+    assert not np.isfinite(together[70]).any()
+    for number in (0, 63, 64, 69, 71, 127, 128, count - 1):
+        alone = sgd(chains.chosen(np.array([number])), 50, 0.1, 0.01).parameters[0]
+        np.testing.assert_array_equal(together[number], alone)
