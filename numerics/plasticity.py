@@ -1,4 +1,4 @@
-"""Warm and cold starts of a 2 x 2 completion as flows, float64.
+"""Warm and cold starts of a 2 x 2 completion as flows, float64; where pre-training ends, as a certified start.
 
 Notation
     Pre-training observes the diagonal at w*, from the block family with two blocks of size 1. A warm start goes on from
@@ -9,11 +9,14 @@ Source
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
+from flint import arb
 from scipy.interpolate import PchipInterpolator
 
 from numerics.block_diagonal import BlockFamily, initial_layers, problem
+from numerics.certified_flow import CertifiedFlow, Outcome
 from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion
 from numerics.gradient_flow import FlowLimit, GradientFlow, StopReason, flow_limit, integrate, project
@@ -40,8 +43,8 @@ def pretrained(family: BlockFamily) -> Pretrained:
 
 def extended_problem(family: BlockFamily, entry: float | None = None) -> MatrixCompletion:
     """The diagonal at w*, and w_12 at `entry`, which is w* unless given."""
-    value = float(family.value)
-    return MatrixCompletion(_EXTENDED, np.array([[value, value if entry is None else entry], [0.0, value]]))
+    value = family.value
+    return MatrixCompletion(_EXTENDED, np.array([[value, value if entry is None else entry], [0, value]], dtype=object))
 
 
 def warm_limit(family: BlockFamily, start: Pretrained) -> FlowLimit:
@@ -57,6 +60,23 @@ def cold_limit(family: BlockFamily) -> FlowLimit:
 def warm_flow(family: BlockFamily, start: Pretrained, entry: float | None = None) -> GradientFlow:
     """The trajectory of a warm start, at the finest tolerance."""
     return integrate(extended_problem(family, entry), start.layers, relative_tolerance=_TOLERANCE)
+
+
+def certified_end(flow: CertifiedFlow) -> tuple[list[np.ndarray], Fraction]:
+    """(layers, radius), exact: theta(oo) is within `radius` of the layers in the Frobenius norm. Rigorous.
+
+    What a certified warm start takes as its start and its `start_radius`. Raises ArgumentError for a flow whose limit
+    is not enclosed.
+    """
+    tail = flow.run.tail
+    if flow.outcome is not Outcome.ENCLOSED or tail is None:
+        raise ArgumentError("flow", f"one that is {flow.outcome}: {flow.reason}", "one whose limit is enclosed")
+    return [np.vectorize(_exactly, otypes=[object])(layer) for layer in tail.layers], _exactly(tail.radius.upper())
+
+
+def _exactly(number: arb) -> Fraction:
+    mantissa, exponent = (int(part) for part in number.man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
 
 
 def residual_integrals(flow: GradientFlow) -> tuple[np.ndarray, np.ndarray]:

@@ -4,10 +4,21 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb
 
-from numerics import ArgumentError, BlockFamily, integrate
-from numerics.factorization import MatrixCompletion
-from numerics.plasticity import cold_limit, extended_problem, pretrained, residual_integrals, warm_flow, warm_limit
+from numerics import ArgumentError, BlockFamily, certified_flow, integrate
+from numerics.balls import precision
+from numerics.block_diagonal import exact_layers, problem
+from numerics.factorization import MatrixCompletion, end_to_end
+from numerics.plasticity import (
+    certified_end,
+    cold_limit,
+    extended_problem,
+    pretrained,
+    residual_integrals,
+    warm_flow,
+    warm_limit,
+)
 
 
 def member(depth: int, alpha: str, m: str) -> BlockFamily:
@@ -30,6 +41,35 @@ def test_the_warm_start_of_the_published_example_for_every_scale(alpha: str) -> 
 
 def test_the_cold_start_of_the_published_example() -> None:
     assert cold_limit(member(2, "0.01", "2")).singular_values[1] == pytest.approx(0.001897, abs=5e-7)
+
+
+def test_the_certified_end_of_pre_training_is_where_it_ends() -> None:
+    """m = 4/3, w* = 1, L = 2: both layers end at [[4/5, 3/5], [3/5, 4/5]]."""
+    family = member(2, "0.3", "4/3")
+    layers, radius = certified_end(certified_flow(problem(family), exact_layers(family), digits=20))
+    assert 0 < radius < Fraction(1, 10**15)
+    known = np.array([[4, 3], [3, 4]]) * Fraction(1, 5)
+    assert sum(((layer - known) ** 2).sum() for layer in layers) <= radius**2
+    off = known + np.array([[0, 2 * radius], [0, 0]])
+    assert sum(((layer - off) ** 2).sum() for layer in layers) > radius**2
+
+
+def test_every_warm_start_from_the_certified_end_reaches_the_published_limit() -> None:
+    family = member(2, "0.3", "2")
+    layers, radius = certified_end(certified_flow(problem(family), exact_layers(family), digits=20))
+    flow = certified_flow(extended_problem(family), layers, digits=10, start_radius=radius)
+    assert flow.limit is not None
+    with precision(100):
+        assert abs(flow.limit.entries[1, 0] - arb("0.70584")) < arb("5e-6")
+        assert flow.limit.proven_rank == 2
+    product = end_to_end(layers)
+    assert abs(product[0, 0] - 1) < 4 * radius
+
+
+def test_a_flow_without_an_enclosed_limit_has_no_certified_end() -> None:
+    family = member(2, "0.3", "2")
+    with pytest.raises(ArgumentError, match="one whose limit is enclosed"):
+        certified_end(certified_flow(problem(family), [np.zeros((2, 2), dtype=int)] * 2, digits=5))
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
