@@ -60,7 +60,7 @@ def _rows(array: np.ndarray, convert: Callable[[Any], Any] = bool) -> Rows:
     return tuple(tuple(convert(entry) for entry in row) for row in array.tolist())
 
 
-def enclosed(flows: Sequence[CertifiedFlow], values: Callable[..., Mapping[sp.Symbol, Any]]) -> Enclosed:
+def enclosed_limits(flows: Sequence[CertifiedFlow], values: Callable[..., Mapping[sp.Symbol, Any]]) -> Enclosed:
     """What `values` makes of the enclosed limits, one `MatrixBall` for every flow, as balls.
 
     Rigorous: `values` is asked at the flows' precision, and only when every W(oo) is enclosed; otherwise the reason and

@@ -12,7 +12,7 @@ from numerics import ArgumentError, BlockFamily, MatrixCompletion
 from numerics.balls import precision
 from numerics.block_diagonal import exact_layers, problem
 from numerics.factorization import Normalization
-from verification.flow_enclosure import certified, enclosed, not_enclosed
+from verification.flow_enclosure import certified, enclosed_limits, not_enclosed
 
 FAMILY = BlockFamily(2, 2, 1, Fraction(1), Fraction(1, 2), 2)
 sigma = sp.Symbol("sigma", nonnegative=True)
@@ -20,7 +20,7 @@ sigma = sp.Symbol("sigma", nonnegative=True)
 
 def test_values_are_balls_around_the_closed_form_at_more_digits_than_asked() -> None:
     flow = certified(problem(FAMILY), exact_layers(FAMILY), 30)
-    found = enclosed([flow], lambda end: {sigma: end.singular_values[1] ** 2})
+    found = enclosed_limits([flow], lambda end: {sigma: end.singular_values[1] ** 2})
     assert found.values is not None
     with precision(200):
         assert found.values[sigma].contains(arb(1) / 25)
@@ -30,7 +30,7 @@ def test_values_are_balls_around_the_closed_form_at_more_digits_than_asked() -> 
 
 def test_a_flow_that_does_not_close_has_a_reason_and_a_knob_and_no_values() -> None:
     saddle = certified(problem(FAMILY), [np.zeros((2, 2), dtype=int)] * 2, 10)
-    found = enclosed([saddle], lambda end: {sigma: end.singular_values[0]})
+    found = enclosed_limits([saddle], lambda end: {sigma: end.singular_values[0]})
     assert (found.values, found.reason) == (None, not_enclosed(saddle).reason)
     assert found.reason == "the flow stands still, with residual; the knob is layers: start elsewhere"
 
@@ -38,8 +38,8 @@ def test_a_flow_that_does_not_close_has_a_reason_and_a_knob_and_no_values() -> N
 def test_one_open_flow_among_several_leaves_all_without_values() -> None:
     closed = certified(problem(FAMILY), exact_layers(FAMILY), 10)
     saddle = certified(problem(FAMILY), [np.zeros((2, 2), dtype=int)] * 2, 10)
-    assert enclosed([closed, closed], lambda one, other: {sigma: one.radius + other.radius}).values is not None
-    assert enclosed([closed, saddle], lambda one, other: {sigma: arb(0)}).values is None
+    assert enclosed_limits([closed, closed], lambda one, other: {sigma: one.radius + other.radius}).values is not None
+    assert enclosed_limits([closed, saddle], lambda one, other: {sigma: arb(0)}).values is None
 
 
 def test_the_same_start_is_enclosed_once_and_every_difference_counts() -> None:

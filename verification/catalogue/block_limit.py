@@ -54,7 +54,7 @@ from verification.checks import (
     Symbolic,
     Trajectory,
 )
-from verification.flow_enclosure import certified, enclosed
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Statement
 
@@ -97,7 +97,7 @@ def _enclosed_limit_with_z(point: Point, digits: int) -> Enclosed:
         first, *rest = limit.singular_values
         return _with_z({sigma_1: first, sigma_2: rest[0], sigma_n: rest[-1]}, point)
 
-    return enclosed([flow], spectrum)
+    return enclosed_limits([flow], spectrum)
 
 
 def _precise(clauses: tuple[str, ...], observe: Callable[[Point], Observation], domain: Parameters) -> Trajectory:

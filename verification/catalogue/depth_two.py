@@ -18,7 +18,7 @@ from theory.symbols import alpha, blocks, tau, time
 from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
 from verification.checks import Enclosed, Enclosure, Evaluation, Observation, Symbolic, Trajectory
-from verification.flow_enclosure import certified, enclosed
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
@@ -135,7 +135,7 @@ def _enclosed_limit(point: Point, digits: int) -> Enclosed:
     """W_12(oo) of the certified flow from the exact start."""
     start = start_at(point)
     flow = certified(start.problem, [start.first, start.second], digits)
-    return enclosed([flow], lambda limit: inner_products(start) | {unobserved: limit.entries[0, 1]})
+    return enclosed_limits([flow], lambda limit: inner_products(start) | {unobserved: limit.entries[0, 1]})
 
 
 def _enclosed_moment(point: Point, digits: int) -> Enclosed:
@@ -162,7 +162,7 @@ def _enclosed_moment(point: Point, digits: int) -> Enclosed:
             time: moment,
         }
 
-    return enclosed([flow], values)
+    return enclosed_limits([flow], values)
 
 
 def _length(vector: np.ndarray) -> Any:

@@ -21,7 +21,7 @@ from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
 from verification.checks import Enclosed, Enclosure, Observation, Symbolic, Trajectory
 from verification.evidence import Series
-from verification.flow_enclosure import certified, enclosed
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Statement
 
@@ -102,7 +102,7 @@ def _enclosed_limit(point: Point, digits: int) -> Enclosed:
             theory.column_norm: _length(first[:, 1]),
         }
 
-    return enclosed([flow], values)
+    return enclosed_limits([flow], values)
 
 
 def _length(vector: Iterable[Any]) -> Any:

@@ -27,7 +27,7 @@ from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
 from verification.checks import Enclosed, Enclosure, Observation, Symbolic, Trajectory
 from verification.evidence import Series
-from verification.flow_enclosure import certified, enclosed, not_enclosed
+from verification.flow_enclosure import certified, enclosed_limits, not_enclosed
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
@@ -175,7 +175,7 @@ def _enclosed_warm_starts(point: Point, digits: int) -> Enclosed:
             found |= dict(zip(symbols, [*limit.singular_values, limit.entries[1, 0]], strict=True))
         return found
 
-    return enclosed([*before, *after], values)
+    return enclosed_limits([*before, *after], values)
 
 
 def warm_start_keeps_rank(
