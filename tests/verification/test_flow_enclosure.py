@@ -35,6 +35,14 @@ def test_a_flow_that_does_not_close_has_a_reason_and_a_knob_and_no_values() -> N
     assert found.reason == "the flow stands still, with residual; the knob is layers: start elsewhere"
 
 
+def test_a_limit_wider_than_asked_is_not_read() -> None:
+    wide = certified(problem(FAMILY), exact_layers(FAMILY), 10, start_radius=Fraction(1, 10**6))
+    assert wide.limit is not None
+    found = enclosed_limits([wide], lambda end: {sigma: end.singular_values[0]})
+    assert found.values is None
+    assert found.reason.endswith("alone is above the asked radius; the knob is start_radius")
+
+
 def test_one_open_flow_among_several_leaves_all_without_values() -> None:
     closed = certified(problem(FAMILY), exact_layers(FAMILY), 10)
     saddle = certified(problem(FAMILY), [np.zeros((2, 2), dtype=int)] * 2, 10)

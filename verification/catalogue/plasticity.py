@@ -13,6 +13,7 @@ from numerics.certified_flow import MatrixBall, Outcome
 from numerics.gradient_flow import FlowLimit, GradientFlow
 from numerics.plasticity import (
     certified_end,
+    enclosed_residual_integral,
     extended_problem,
     pretrained,
     residual_integrals,
@@ -171,6 +172,7 @@ def _enclosed_warm_starts(point: Point, digits: int) -> Enclosed:
 
     def values(end: MatrixBall, _end: MatrixBall, *limits: MatrixBall) -> Mapping[sp.Symbol, Any]:
         found = dict(zip((sigma_1, sigma_2), end.singular_values, strict=True))
+        found[integral] = enclosed_residual_integral(after[0])
         for symbols, limit in zip((warm, other), limits, strict=True):
             found |= dict(zip(symbols, [*limit.singular_values, limit.entries[1, 0]], strict=True))
         return found
@@ -229,12 +231,15 @@ def warm_start_keeps_rank(
                     replace(theory.memory_derivation(moved, theory.deep_bound), clauses=("shallow",)),
                 ],
             ),
-            Enclosure(
-                ("two", "closed"),
-                _enclosed_warm_starts,
-                "certified limits of pre-training and of the warm start from there",
-                listed,
-                digits=8,
+            *(
+                Enclosure(
+                    clauses,
+                    _enclosed_warm_starts,
+                    "certified limits of pre-training and of the warm start from there",
+                    listed,
+                    digits=8,
+                )
+                for clauses in (("two", "closed"), ("shallow",))
             ),
         ),
         mutants=(
