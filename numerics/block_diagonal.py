@@ -103,6 +103,15 @@ def exact_layers(family: BlockFamily) -> list[np.ndarray]:
     return [layer.copy() for _ in range(family.depth)]
 
 
+def reduced_family(family: BlockFamily) -> BlockFamily:
+    """The n x n member, of blocks of size 1, whose flow has the same nonzero singular values at all times; exact.
+
+    With s w* and s alpha in the place of w* and alpha; `theory.block_diagonal` derives it.
+    """
+    size = family.block_size
+    return BlockFamily(family.depth, family.blocks, 1, size * family.value, size * family.alpha, family.m)
+
+
 def coupling_kernel(family: BlockFamily) -> Fraction:
     """<grad w_ij, grad w_pq> at t = 0 for observed entries of two different blocks; exact.
 

@@ -14,8 +14,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from flint import arb, arb_mat
 
 from numerics import factorization
+from numerics.balls import ball, precision
+from numerics.certified_flow import MatrixBall
+from numerics.certified_flow.singular_values import frobenius
 from numerics.errors import ArgumentError
 from numerics.exact import integer
 from numerics.factorization import Layers, MatrixCompletion
@@ -34,6 +38,16 @@ _MAX_TIME = 200.0
 def residual_norm(problem: MatrixCompletion, product: np.ndarray) -> float:
     """|R|_F."""
     return float(np.linalg.norm(factorization.residual(problem, product)))
+
+
+def enclosed_residual_norm(problem: MatrixCompletion, product: MatrixBall) -> arb:
+    """A ball that contains |R|_F of every matrix in `product`. Rigorous."""
+    with precision(product.bits):
+        targets = arb_mat(product.centre.nrows(), product.centre.ncols())
+        masked = arb_mat(product.centre.nrows(), product.centre.ncols())
+        for place, target in zip(problem.observed, problem.exact_targets, strict=True):
+            targets[place], masked[place] = ball(target), product.centre[place]
+        return (frobenius(masked - targets) + arb(0, product.radius.upper())).nonnegative_part()
 
 
 def margin(problem: MatrixCompletion, product: np.ndarray) -> float:

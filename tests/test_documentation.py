@@ -133,7 +133,7 @@ def test_the_page_on_observations_reads_what_is_written(tmp_path: Path, monkeypa
 
 
 def test_the_page_on_own_statements_shows_one_that_is_certified(tmp_path: Path) -> None:
-    snippet, proof = snippets("docs/statements.md", "python")
+    snippet, proof, _ = snippets("docs/statements.md", "python")
     names: dict[str, Any] = {}
     exec(f"{snippet}\n{proof}", names)
     assert names["proof"].holds
@@ -144,4 +144,13 @@ def test_the_page_on_own_statements_shows_one_that_is_certified(tmp_path: Path) 
         Verdict.CERTIFIED,
         Verdict.CONSISTENT,
     ]
+    assert run_mutant(statement, 0, QUICK).refuted
+
+
+def test_the_page_on_own_statements_shows_one_that_certified_flows_prove(tmp_path: Path) -> None:
+    *_, snippet = snippets("docs/statements.md", "python")
+    file = tmp_path / "lemma.py"
+    file.write_text(snippet)
+    (statement,) = load(file).statements.values()
+    assert [run_check(statement, check, QUICK).verdict for check in statement.checks] == [Verdict.CERTIFIED]
     assert run_mutant(statement, 0, QUICK).refuted

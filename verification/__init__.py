@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from verification.errors import StatementError, UnknownStatement
     from verification.evidence import Evidence, Series
+    from verification.flow_enclosure import certified, enclosed_limits
     from verification.flow_limit import limit_observation, singular_value
     from verification.parameters import IntegerRange, Parameters, RealRange
     from verification.statement import Clause, Mutant, Provenance, Source, Statement
@@ -51,12 +52,24 @@ __all__ = [
     "Trajectory",
     "UnknownStatement",
     "Verdict",
+    "certified",
     "combine",
+    "enclosed_limits",
     "limit_observation",
     "singular_value",
 ]
 
-_HOMES = ("budget", "verdict", "errors", "evidence", "parameters", "statement", "checks", "flow_limit")
+_HOMES = (
+    "budget",
+    "verdict",
+    "errors",
+    "evidence",
+    "parameters",
+    "statement",
+    "checks",
+    "flow_limit",
+    "flow_enclosure",
+)
 
 if not TYPE_CHECKING:  # a type checker would otherwise take any name for granted
 

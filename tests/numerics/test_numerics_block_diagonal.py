@@ -20,8 +20,10 @@ from numerics.block_diagonal import (
     coupling_kernel,
     initial_layers,
     problem,
+    reduced_family,
 )
 from numerics.errors import ArgumentError
+from numerics.gradient_flow import flow_limit
 from theory.block_diagonal import start_1, start_2
 from theory.symbols import alpha, block_size, blocks, m
 
@@ -179,3 +181,11 @@ def test_every_corner_of_the_domain_is_legal(layers, n, s, w, scale, off):
     first, rest = family.initial_eigenvalues
     assert first >= rest >= 0
     assert (rest == 0) == (family.m == 1)
+
+
+def test_the_flow_of_the_reduced_member_ends_at_the_same_singular_values():
+    family = BlockFamily(3, 2, 2, Fraction(3, 4), Fraction(1, 2), 2)
+    reduced = reduced_family(family)
+    assert (reduced.block_size, reduced.dimension, reduced.total) == (1, 2, family.total)
+    whole, small = (flow_limit(problem(one), initial_layers(one)).singular_values for one in (family, reduced))
+    assert whole == pytest.approx([*small, 0, 0], abs=1e-8)

@@ -1,13 +1,26 @@
 """Warm and cold starts as flows: catches a stage that goes on from the wrong layers, and an integral that is off."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb
 
-from numerics import ArgumentError, BlockFamily, integrate
-from numerics.factorization import MatrixCompletion
-from numerics.plasticity import cold_limit, extended_problem, pretrained, residual_integrals, warm_flow, warm_limit
+from numerics import ArgumentError, BlockFamily, CertifiedFlow, certified_flow, integrate, plasticity
+from numerics.balls import precision
+from numerics.block_diagonal import exact_layers, problem
+from numerics.factorization import MatrixCompletion, Normalization, end_to_end
+from numerics.plasticity import (
+    certified_end,
+    cold_limit,
+    enclosed_residual_integral,
+    extended_problem,
+    pretrained,
+    residual_integrals,
+    warm_flow,
+    warm_limit,
+)
 
 
 def member(depth: int, alpha: str, m: str) -> BlockFamily:
@@ -30,6 +43,67 @@ def test_the_warm_start_of_the_published_example_for_every_scale(alpha: str) -> 
 
 def test_the_cold_start_of_the_published_example() -> None:
     assert cold_limit(member(2, "0.01", "2")).singular_values[1] == pytest.approx(0.001897, abs=5e-7)
+
+
+def test_the_certified_end_of_pre_training_is_where_it_ends() -> None:
+    """m = 4/3, w* = 1, L = 2: both layers end at [[4/5, 3/5], [3/5, 4/5]]."""
+    family = member(2, "0.3", "4/3")
+    layers, radius = certified_end(certified_flow(problem(family), exact_layers(family), digits=20))
+    assert 0 < radius < Fraction(1, 10**15)
+    known = np.array([[4, 3], [3, 4]]) * Fraction(1, 5)
+    assert sum(((layer - known) ** 2).sum() for layer in layers) <= radius**2
+    off = known + np.array([[0, 2 * radius], [0, 0]])
+    assert sum(((layer - off) ** 2).sum() for layer in layers) > radius**2
+
+
+def test_every_warm_start_from_the_certified_end_reaches_the_published_limit() -> None:
+    family = member(2, "0.3", "2")
+    layers, radius = certified_end(certified_flow(problem(family), exact_layers(family), digits=20))
+    flow = certified_flow(extended_problem(family), layers, digits=10, start_radius=radius)
+    assert flow.limit is not None
+    with precision(100):
+        assert abs(flow.limit.entries[1, 0] - arb("0.70584")) < arb("5e-6")
+        assert flow.limit.proven_rank == 2
+    product = end_to_end(layers)
+    assert abs(product[0, 0] - 1) < 4 * radius
+
+
+@pytest.mark.parametrize("read", [certified_end, enclosed_residual_integral])
+def test_a_flow_without_an_enclosed_limit_has_no_certified_end(read: Callable[[CertifiedFlow], object]) -> None:
+    family = member(2, "0.3", "2")
+    with pytest.raises(ArgumentError, match="one whose limit is enclosed"):
+        read(certified_flow(problem(family), [np.zeros((2, 2), dtype=int)] * 2, digits=5))
+
+
+@pytest.mark.parametrize(("normalization", "weight"), [(Normalization.SUM_HALF, 1), (Normalization.MEAN_OBSERVED, 2)])
+def test_the_enclosed_integral_of_the_residual_is_that_of_the_closed_form(
+    normalization: Normalization, weight: int
+) -> None:
+    """One layer: R = R(0) exp(-c t), so that the integral is |R(0)|/c."""
+    line = MatrixCompletion(np.array([[1, 0]]), np.array([[2, 0]]), normalization)
+    flow = certified_flow(line, [np.array([[Fraction(1, 2), 3]], dtype=object)], digits=20)
+    found = enclosed_residual_integral(flow)
+    assert found.contains(arb(3) / 2 / weight)
+    assert found.rad() < arb("0.1") * found.mid()
+
+
+def test_the_enclosed_integral_goes_on_to_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two equal layers u of size 1: u' = -R u, so that the integral is log(u(0)/u(oo)); the slope at the end is 1/5."""
+    monkeypatch.setattr(plasticity, "_PARTS", 300)
+    square = MatrixCompletion(np.array([[1]]), np.array([[Fraction(1, 10)]]))
+    flow = certified_flow(square, [np.array([[Fraction(1, 2)]], dtype=object)] * 2, digits=3)
+    found = enclosed_residual_integral(flow)
+    assert found.contains((arb(5) / 2).log() / 2)
+    assert found.upper() - found.lower() < arb("0.15")
+
+
+def test_the_enclosed_integral_of_a_warm_start_holds_the_integrated_one() -> None:
+    family = member(2, "0.3", "2")
+    layers, radius = certified_end(certified_flow(problem(family), exact_layers(family), digits=20))
+    found = enclosed_residual_integral(certified_flow(extended_problem(family), layers, digits=10, start_radius=radius))
+    totals, _ = residual_integrals(warm_flow(family, pretrained(family)))
+    assert found.contains(arb(float(totals[-1])))
+    assert found.rad() < arb("0.05") * found.mid()
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4])

@@ -4,16 +4,27 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb, arb_mat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numerics.balls import precision
 from numerics.block_diagonal import BlockFamily
 from numerics.block_limit import limit
+from numerics.certified_flow import MatrixBall
 from numerics.errors import ArgumentError
 from numerics.factorization import MatrixCompletion, Normalization, end_to_end, residual
 from numerics.gradient_flow import flow_limit, integrate
 from numerics.initialization import balanced_layers, gaussian_layers, layer_shapes
-from numerics.residual_margin import margin, margin_rates, margins, open_set_map, residual_norm, residual_norms
+from numerics.residual_margin import (
+    enclosed_residual_norm,
+    margin,
+    margin_rates,
+    margins,
+    open_set_map,
+    residual_norm,
+    residual_norms,
+)
 
 EYE = MatrixCompletion(np.eye(2), np.eye(2))
 
@@ -178,3 +189,20 @@ def test_bad_grids_are_refused(name, wrong):
 
 def test_residual_norm_counts_observed_entries_only():
     assert residual_norm(EYE, np.array([[4.0, 7.0], [9.0, 5.0]])) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-3, 5.0])
+def test_the_enclosed_residual_holds_those_of_all_matrices_in_the_ball_and_reaches_no_further(radius):
+    problem, layers = random_case(2)
+    centre, random = end_to_end(layers), np.random.default_rng(0)
+    with precision(100):
+        found = enclosed_residual_norm(problem, MatrixBall(arb_mat(centre.tolist()), arb(radius), 100))
+        low, high = (float(end) for end in (found.lower(), found.upper()))
+    for _ in range(50):
+        direction = random.normal(size=centre.shape)
+        moved = centre + radius * direction / np.linalg.norm(direction)
+        assert low - 1e-12 <= residual_norm(problem, moved) <= high + 1e-12
+    here, along = residual_norm(problem, centre), residual(problem, centre)
+    assert high == pytest.approx(residual_norm(problem, centre + radius * along / here))
+    # A ball's radius has 30 bits.
+    assert low == pytest.approx(max(0.0, here - radius), abs=1e-8)

@@ -46,7 +46,9 @@ PROVED = (
     "b-r-is-absorbing",
     "b-r-is-reachable",
 )
-DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | {"block-stable-rank": Verdict.CERTIFIED}
+DEMANDED = dict.fromkeys(PROVED, Verdict.PROVED) | dict.fromkeys(
+    ("block-stable-rank", "full-rank-beyond-margin"), Verdict.CERTIFIED
+)
 #: Mutants that change what is observed (a formula inside the numbers), not what is claimed of it.
 CHANGE_WHAT_IS_OBSERVED = {
     ("depth-strengthens-bias", "blocks-unscaled"),
@@ -57,6 +59,9 @@ CHANGE_WHAT_IS_OBSERVED = {
     ("depth3-couples-unless-diagonal", "first-layer-full"),
     ("nuclear-norm-counterexample", "to-minimum-norm"),
     ("jumps-are-one-way", "slower"),
+    ("full-rank-beyond-margin", "inside"),
+    ("full-rank-beyond-margin", "diagonal"),
+    ("full-rank-beyond-margin", "rank-one"),
     ("deep-symmetric-flow", "power-of-depth-2"),
     ("deep-symmetric-flow", "power-L"),
     ("critical-points-are-balanced", "without-weight-decay"),
@@ -71,7 +76,7 @@ KINDS = {
     "block-invariant": {"symbolic", "trajectory"},
     "block-limit-depth2": {"symbolic", "trajectory"},
     "block-decoupled": {"symbolic", "trajectory"},
-    "block-limit": {"symbolic", "evaluation", "trajectory", "falsification", "certificate"},
+    "block-limit": {"symbolic", "evaluation", "trajectory", "falsification", "certificate", "enclosure"},
     "block-small-scale": {"symbolic", "evaluation", "falsification", "certificate"},
     "block-monotonicity": {"symbolic", "evaluation", "falsification", "certificate"},
     "block-stable-rank": {"falsification", "certificate"},
@@ -84,13 +89,15 @@ KINDS = {
     "coupling-kernel": {"symbolic", "falsification"},
     "end-to-end-flow": {"symbolic", "trajectory"},
     "singular-value-dynamics": {"symbolic", "trajectory"},
-    "residual-margin": {"symbolic", "falsification", "trajectory"},
-    "full-rank-open-set": {"symbolic", "trajectory"},
+    "residual-margin": {"symbolic", "falsification", "trajectory", "enclosure"},
+    "full-rank-open-set": {"symbolic", "trajectory", "enclosure"},
+    "full-rank-beyond-margin": {"enclosure"},
     "connectivity": {"falsification"},
     "depth2-coupling-is-connectivity": {"symbolic", "falsification"},
     "depth3-couples-unless-diagonal": {"symbolic", "falsification"},
-    "first-column-limit": {"symbolic"},
-    "depth2-diagonal-limit": {"symbolic", "trajectory", "evaluation"},
+    "first-column-limit": {"symbolic", "trajectory", "enclosure"},
+    "depth2-diagonal-limit": {"symbolic", "trajectory", "evaluation", "enclosure"},
+    "warm-start-keeps-rank": {"symbolic", "trajectory", "enclosure"},
     "depth2-diagonal-nuclear-norm": {"symbolic", "falsification"},
     "nuclear-norm-counterexample": {"symbolic", "falsification", "trajectory"},
     "depth2-scale-exponent": {"trajectory"},

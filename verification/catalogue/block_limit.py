@@ -8,8 +8,10 @@ from typing import Any
 import sympy as sp
 
 from numerics.balls import ball
+from numerics.block_diagonal import exact_layers, problem, reduced_family
 from numerics.block_limit import limit
 from numerics.block_ratio import limit_by_ratio
+from numerics.certified_flow import MatrixBall
 from theory import block_diagonal
 from theory import block_limit as theory
 from theory.symbols import (
@@ -42,7 +44,17 @@ from verification.catalogue.families import (
     unit_box,
 )
 from verification.catalogue.sources import shin_yun
-from verification.checks import Certificate, Evaluation, Falsification, Observation, Symbolic, Trajectory
+from verification.checks import (
+    Certificate,
+    Enclosed,
+    Enclosure,
+    Evaluation,
+    Falsification,
+    Observation,
+    Symbolic,
+    Trajectory,
+)
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Statement
 
@@ -76,6 +88,18 @@ def _precise_limit_with_z(point: Point) -> Observation:
     return Observation([_with_z(dict(values), point) for values in seen.snapshots], seen.stopped)
 
 
+def _enclosed_limit_with_z(point: Point, digits: int) -> Enclosed:
+    """The n x n flow to which the blocks reduce: with s = 1 the flow itself, beyond that a kernel that is regular."""
+    family = reduced_family(family_at(point))
+    flow = certified(problem(family), exact_layers(family), digits)
+
+    def spectrum(limit: MatrixBall) -> Values:
+        first, *rest = limit.singular_values
+        return _with_z({sigma_1: first, sigma_2: rest[0], sigma_n: rest[-1]}, point)
+
+    return enclosed_limits([flow], spectrum)
+
+
 def _precise(clauses: tuple[str, ...], observe: Callable[[Point], Observation], domain: Parameters) -> Trajectory:
     return Trajectory(clauses, observe, PRECISE_METHOD, domain, digits=AGREEING_DIGITS, most_flows=PRECISE_FLOWS)
 
@@ -95,6 +119,17 @@ _UNIQUENESS_BOX = Parameters(
     (
         *unit_box((3, 8), RealRange(alpha, Fraction("1e-8"), Fraction(1))).ranges,
         RealRange(z, Fraction("0.05"), Fraction(1)),
+    )
+)
+#: Blocks of size 2 too: there n w* and d w* differ.
+_ENCLOSED_POINTS = Parameters(
+    (
+        IntegerRange(depth, 3, 4),
+        IntegerRange(blocks, 2, 3),
+        IntegerRange(block_size, 1, 2),
+        RealRange(value, Fraction("0.75"), Fraction("0.75")),
+        RealRange(alpha, Fraction("0.5"), Fraction("0.5")),
+        RealRange(m, Fraction(2), Fraction(2)),
     )
 )
 
@@ -177,8 +212,15 @@ def block_limit(
                     theory.bracket_derivation(),
                 ],
             ),
+            Enclosure(
+                ("root", "spectrum"),
+                _enclosed_limit_with_z,
+                "certified limit of the n x n flow (block-reduction)",
+                _ENCLOSED_POINTS,
+                part=_ENCLOSED_POINTS.restricted(IntegerRange(depth, 3, 3), IntegerRange(blocks, 2, 2)),
+            ),
         ),
-        depends=("block-eigenvalue-flow", "block-invariant"),
+        depends=("block-reduction", "block-eigenvalue-flow", "block-invariant"),
         mutants=(
             Mutant("total-n", "total n w* in place of d w*", lambda: block_limit(total=blocks * value)),
             Mutant("inverse-q", "q = (L-2)/L in place of L/(L-2)", lambda: block_limit(power=(depth - 2) / depth)),

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
+from flint import arb
 
+from numerics.balls import ball
+from numerics.certified_flow import MatrixBall
 from numerics.depth_two import diagonal_clocks, diagonal_limit_by_clock
 from numerics.factorization import MatrixCompletion
 from numerics.gradient_flow import flow_limit, integrate
@@ -14,7 +17,8 @@ from theory import depth_two as theory
 from theory.symbols import alpha, blocks, tau, time
 from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
-from verification.checks import Evaluation, Observation, Symbolic, Trajectory
+from verification.checks import Enclosed, Enclosure, Evaluation, Observation, Symbolic, Trajectory
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
@@ -60,8 +64,8 @@ class DiagonalStart(NamedTuple):
 
     @property
     def problem(self) -> MatrixCompletion:
-        """The diagonal observed, in float64."""
-        return MatrixCompletion(np.eye(len(self.targets)), np.diag([float(target) for target in self.targets]))
+        """The diagonal observed, its targets exact."""
+        return MatrixCompletion(np.eye(len(self.targets)), np.diag(np.array(self.targets, dtype=object)))
 
 
 def start_at(point: Point) -> DiagonalStart:
@@ -127,6 +131,44 @@ def _limit_of_flow(point: Point) -> Observation:
     return Observation([inner_products(start) | values], limit.flow.reason)
 
 
+def _enclosed_limit(point: Point, digits: int) -> Enclosed:
+    """W_12(oo) of the certified flow from the exact start."""
+    start = start_at(point)
+    flow = certified(start.problem, [start.first, start.second], digits)
+    return enclosed_limits([flow], lambda limit: inner_products(start) | {unobserved: limit.entries[0, 1]})
+
+
+def _enclosed_moment(point: Point, digits: int) -> Enclosed:
+    """p_1, q_1 and w_11 at one moment of the certified flow from the exact start."""
+    start = start_at(point)
+    flow = certified(start.problem, [start.first, start.second], digits)
+    moment = Fraction(1, 5)
+
+    def values(_limit: MatrixBall) -> Values:
+        layers, radius = flow.layers_at(moment)
+        spread = arb(0, radius.upper())
+        row, column = layers[1][0] + spread, layers[0][:, 0] + spread
+        p, q = (np.array([ball(entry) for entry in vectors[0]]) for vectors in (start.sums, start.differences))
+        growth, decay = (row + column) @ p / (p @ p), (row - column) @ q / (q @ q)
+        off = _length(row + column - growth * p) + _length(row - column - decay * q)
+        entry, target = flow.product_at(moment).entries[0, 0], ball(start.targets[0])
+        return _pair_squares(start) | {
+            grown: growth,
+            decayed: decay,
+            stray: off / (_length(row) + _length(column)),
+            entry_now: entry,
+            residual_now: entry - target,
+            residual_start: start.second[0] @ start.first[:, 0] - start.targets[0],
+            time: moment,
+        }
+
+    return enclosed_limits([flow], values)
+
+
+def _length(vector: np.ndarray) -> Any:
+    return (vector @ vector).nonnegative_part().sqrt()
+
+
 def _moments(point: Point) -> Observation:
     """p_1, q_1 and w_11 along the flow, while the residual is above 1e-4 of its start.
 
@@ -187,6 +229,22 @@ def depth2_diagonal_limit(
 
     moving = ("rows", "entry", "convergence")
     flows = diagonal_domain(("0.1", "2"), widths=3, most=3)
+    listed = Parameters(
+        (
+            IntegerRange(blocks, 2, 3),
+            IntegerRange(width, 2, 3),
+            RealRange(alpha, Fraction("0.5"), Fraction("0.5")),
+            *(IntegerRange(sign, 0, 1) for sign in signs),
+            *(RealRange(size, Fraction(rank), Fraction(rank)) for rank, size in enumerate(sizes, 1)),
+            IntegerRange(seed, 1, 2),
+        )
+    )
+    few = (
+        IntegerRange(blocks, 2, 2),
+        IntegerRange(width, 2, 2),
+        IntegerRange(signs[0], 0, 0),
+        IntegerRange(seed, 1, 1),
+    )
     rate = sp.sqrt(sum_squares[0] * difference_squares[0])
     return Statement(
         id="depth2-diagonal-limit",
@@ -252,6 +310,16 @@ def depth2_diagonal_limit(
                     theory.diagonal_root_derivation(root),
                     theory.diagonal_limit_derivation(limit),
                 ],
+            ),
+            Enclosure(
+                ("limit",), _enclosed_limit, "certified limit of the matrix flow", listed, part=listed.restricted(*few)
+            ),
+            Enclosure(
+                moving,
+                _enclosed_moment,
+                "rows, columns and residual of the certified flow at t = 1/5",
+                listed,
+                part=listed.restricted(*few),
             ),
         ),
         mutants=(

@@ -1,12 +1,16 @@
 """Catalogue: the first column of a 2 x 2 matrix observed at depth 2, and the order of the limit's sigma_2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from flint import arb_mat
 
+from numerics.balls import ball
+from numerics.certified_flow import MatrixBall
+from numerics.certified_flow.singular_values import singular_values
 from numerics.factorization import MatrixCompletion
 from numerics.first_column import conserved_matrix, fitted_order, small_scale_coefficient
 from numerics.gradient_flow import flow_limit, integrate
@@ -15,8 +19,9 @@ from theory import first_column as theory
 from theory.symbols import alpha, sigma_2
 from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
-from verification.checks import Observation, Symbolic, Trajectory
+from verification.checks import Enclosed, Enclosure, Observation, Symbolic, Trajectory
 from verification.evidence import Series
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Statement
 
@@ -34,8 +39,8 @@ _starts = {state: sp.Symbol(f"{state}(0)", real=True) for state in _states}
 
 
 def _problem(point: Point) -> MatrixCompletion:
-    entries = np.zeros((2, 2))
-    entries[:, 0] = [float(point[target]) for target in targets]
+    entries = np.full((2, 2), Fraction(0), dtype=object)
+    entries[:, 0] = [Fraction(point[target]) for target in targets]
     return MatrixCompletion(mask("first-column", 2, 2), entries)
 
 
@@ -83,6 +88,27 @@ def _limit(point: Point) -> Observation:
     return Observation([found | _sizes(layers)], limit.flow.reason)
 
 
+def _enclosed_limit(point: Point, digits: int) -> Enclosed:
+    """The same of the certified flow; the directions are the binary numbers that were drawn, the layers exact."""
+    first, second = (np.vectorize(Fraction, otypes=[object])(layer) for layer in _directions(point))
+    flow = certified(_problem(point), [Fraction(point[alpha]) * layer for layer in (first, second)], digits)
+
+    def values(limit: MatrixBall) -> Mapping[sp.Symbol, Any]:
+        conserved = arb_mat([[ball(entry) for entry in row] for row in conserved_matrix(first, second)])
+        return {
+            sigma_2: limit.singular_values[1],
+            second_column: _length(limit.entries[i, 1] for i in range(2)),
+            theory.invariant_norm: singular_values(conserved)[0],
+            theory.column_norm: _length(first[:, 1]),
+        }
+
+    return enclosed_limits([flow], values)
+
+
+def _length(vector: Iterable[Any]) -> Any:
+    return ball(sum(entry * entry for entry in vector)).nonnegative_part().sqrt()
+
+
 def _order(point: Point) -> Observation:
     """The slope of log sigma_2 against log alpha; radius: three standard errors, and what the flows' errors move."""
     layers, problem = _directions(point), _problem(point)
@@ -119,6 +145,13 @@ def first_column_limit(
         )
     )
     large = domain.restricted(RealRange(alpha, Fraction("0.2"), Fraction(1)))
+    listed = Parameters(
+        (
+            RealRange(alpha, Fraction("0.1"), Fraction("0.1")),
+            *(RealRange(target, Fraction(1, rank), Fraction(1, rank)) for rank, target in enumerate(targets, 1)),
+            IntegerRange(seed, 1, 12),
+        )
+    )
     ladder = Parameters(
         (
             *(RealRange(target, Fraction(1, rank), Fraction(1, rank)) for rank, target in enumerate(targets, 1)),
@@ -186,6 +219,14 @@ def first_column_limit(
             Symbolic(
                 ("convergence", "bound", "unobserved", "order"),
                 lambda: [theory.first_column_limit_derivation(bound, order)],
+            ),
+            Enclosure(
+                ("bound", "unobserved"),
+                _enclosed_limit,
+                "certified limit of the matrix flow",
+                listed,
+                part=listed.restricted(IntegerRange(seed, 1, 2)),
+                digits=10,
             ),
         ),
         mutants=(

@@ -1,6 +1,6 @@
 """Catalogue: warm starts of a 2 x 2 completion, what they remember of pre-training, and what depth changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from numerics.block_diagonal import BlockFamily
+from numerics.block_diagonal import BlockFamily, exact_layers, problem
+from numerics.certified_flow import MatrixBall, Outcome
 from numerics.gradient_flow import FlowLimit, GradientFlow
 from numerics.plasticity import (
+    certified_end,
+    enclosed_residual_integral,
+    extended_problem,
     pretrained,
     residual_integrals,
     warm_flow,
@@ -22,8 +26,9 @@ from theory.plasticity import integral
 from theory.symbols import alpha, depth, m, sigma_1, sigma_2, value
 from verification.catalogue.families import measured
 from verification.catalogue.sources import shin_yun
-from verification.checks import Observation, Symbolic, Trajectory
+from verification.checks import Enclosed, Enclosure, Observation, Symbolic, Trajectory
 from verification.evidence import Series
+from verification.flow_enclosure import certified, enclosed_limits, not_enclosed
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
@@ -33,6 +38,9 @@ _PROBLEM = "w_11 = w_22 = w* observed first, then w_12 = w* as well"
 entry = sp.Symbol("w_12", positive=True)
 target = sp.Symbol("w*_12", positive=True)
 warm, other = (sp.symbols(f"sigma_1({at}) sigma_2({at}) w_21({at})", real=True) for at in ("alpha", "alpha/7"))
+#: Digits to which pre-training is enclosed beyond the warm start, whose error begins with that of its start.
+_SPARE_DIGITS = 10
+
 later = sp.Symbol("sigma_2(t)", positive=True)
 smallest, norm = sp.Symbol("sigma_min(t)", nonnegative=True), sp.Symbol("|R(t)|", nonnegative=True)
 
@@ -150,11 +158,38 @@ def _two_warm_starts(point: Point) -> Observation:
     return Observation([values], worst_reason([one.flow for one in (*limits, *(start.limit for start in starts))]))
 
 
+def _enclosed_warm_starts(point: Point, digits: int) -> Enclosed:
+    """The same of certified flows: the warm starts are all that begin where pre-training was proven to end."""
+    families = [warm_family(point), warm_family(point, shrink=7)]
+    before = [certified(problem(family), exact_layers(family), digits + _SPARE_DIGITS) for family in families]
+    for flow in before:
+        if flow.outcome is Outcome.UNDECIDED:
+            return not_enclosed(flow)
+    after = []
+    for family, flow in zip(families, before, strict=True):
+        layers, radius = certified_end(flow)
+        after.append(certified(extended_problem(family), layers, digits, start_radius=radius))
+
+    def values(end: MatrixBall, _end: MatrixBall, *limits: MatrixBall) -> Mapping[sp.Symbol, Any]:
+        found = dict(zip((sigma_1, sigma_2), end.singular_values, strict=True))
+        found[integral] = enclosed_residual_integral(after[0])
+        for symbols, limit in zip((warm, other), limits, strict=True):
+            found |= dict(zip(symbols, [*limit.singular_values, limit.entries[1, 0]], strict=True))
+        return found
+
+    return enclosed_limits([*before, *after], values)
+
+
 def warm_start_keeps_rank(
     layers: int = 2, second: sp.Expr = theory.pretrained_second, moved: sp.Expr = theory.shallow_bound
 ) -> Statement:
     """warm-start-keeps-rank at depth `layers`, with the claimed sigma_2 before, and how far it may be moved."""
     domain = warm_domain((layers, layers), ("0.05", "0.5"), ("1.5", "20"), infinite_m=True)
+    listed = domain.restricted(
+        RealRange(value, Fraction(1), Fraction(1)),
+        RealRange(alpha, Fraction("0.5"), Fraction("0.5")),
+        RealRange(m, Fraction(2), Fraction(2)),
+    )
     return Statement(
         id="warm-start-keeps-rank",
         title="At depth 2 a warm start ends at the same matrix of rank 2, however small the initialisation was",
@@ -195,6 +230,16 @@ def warm_start_keeps_rank(
                     theory.closed_derivation(layers),
                     replace(theory.memory_derivation(moved, theory.deep_bound), clauses=("shallow",)),
                 ],
+            ),
+            *(
+                Enclosure(
+                    clauses,
+                    _enclosed_warm_starts,
+                    "certified limits of pre-training and of the warm start from there",
+                    listed,
+                    digits=8,
+                )
+                for clauses in (("two", "closed"), ("shallow",))
             ),
         ),
         mutants=(

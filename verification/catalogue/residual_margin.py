@@ -1,4 +1,4 @@
-"""Catalogue: the residual margin of balanced layers, and an open set of starts whose limit has full rank."""
+"""Catalogue: the residual margin of balanced layers never decreases, along flows and on certified ones."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -8,31 +8,34 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from numerics.dynamics import random_problem
+from numerics.certified_flow import MatrixBall
 from numerics.factorization import MatrixCompletion
 from numerics.gradient_flow import GradientFlow, flow_limit, integrate
 from numerics.initialization import balanced_layers, layer_shapes
-from numerics.residual_margin import margin, margin_rates, margins, residual_norm, residual_norms
+from numerics.residual_margin import enclosed_residual_norm, margin_rates, margins, residual_norms
 from theory import residual_margin as theory
-from theory.residual_margin import largest, norm, rate_bound, smallest, start_margin, start_norm
-from theory.symbols import depth, time
+from theory.residual_margin import largest, norm, rate_bound, smallest
+from theory.symbols import depth
 from verification.catalogue.families import measured
 from verification.catalogue.sources import source
-from verification.checks import Falsification, Observation, Symbolic, Trajectory
+from verification.checks import Enclosed, Enclosure, Falsification, Observation, Symbolic, Trajectory
 from verification.evidence import Series
+from verification.flow_enclosure import certified, enclosed_limits
 from verification.parameters import IntegerRange, Parameters, Point, RealRange
 from verification.statement import Clause, Mutant, Provenance, Statement
 
 Values = Mapping[sp.Symbol, Any]
 
-_ROUNDING = 1e-13
-_MOST_STEPS = 400
+ROUNDING = 1e-13
+MOST_STEPS = 400
+#: How far float64 layers may be from balanced ones; what certified flows prove holds for all starts so near.
+BALANCED_WITHIN = Fraction(1, 10**12)
 _FEW_STEPS = 20
 _MOMENTS = 6
 
 size, extra = sp.Symbol("d", integer=True, positive=True), sp.Symbol("extra", integer=True, nonnegative=True)
 missing = sp.Symbol("columns-rows", integer=True, nonnegative=True)
-scale, tilt, gain, share, distance = sp.symbols("scale tilt gain share distance", positive=True)
+scale, tilt, gain = sp.symbols("scale tilt gain", positive=True)
 seed = sp.Symbol("seed", integer=True, nonnegative=True)
 smallest_rate, largest_rate, norm_rate = sp.symbols("sigma_min' sigma_max' |R|'", real=True)
 smallest_later, largest_later, norm_later = sp.symbols("sigma_min(later) sigma_max(later) |R(later)|", nonnegative=True)
@@ -97,7 +100,7 @@ def random_start(point: Point) -> tuple[MatrixCompletion, list[np.ndarray]]:
 def _rates(point: Point, _digits: int) -> Values:
     """The derivatives at the start, from the layers by the chain rule."""
     found = margin_rates(*random_start(point))
-    rounding = _ROUNDING * (1 + found.largest + found.norm)
+    rounding = ROUNDING * (1 + found.largest + found.norm)
     return {
         smallest: measured(found.smallest, rounding),
         largest: measured(found.largest, rounding),
@@ -118,7 +121,7 @@ def _states(flow: GradientFlow, index: int, error: float, names: Mapping[sp.Symb
     }
 
 
-def _flow_error(flow: GradientFlow, tolerance: float) -> float:
+def flow_error(flow: GradientFlow, tolerance: float) -> float:
     """Number of steps times the integrator's tolerance times the size of the state, and the balance that was lost."""
     return len(flow.times) * tolerance * (1 + float(flow.singular_values.max())) + float(flow.drift.max())
 
@@ -133,11 +136,11 @@ def _short_flow(point: Point, _digits: int) -> Values:
     found = margin_rates(problem, layers)
     duration = 0.2 * found.norm / abs(found.norm_rate)
     flow = integrate(problem, layers, relative_tolerance=tolerance, max_time=duration, max_steps=_FEW_STEPS)
-    error = _flow_error(flow, tolerance)
+    error = flow_error(flow, tolerance)
     return {**_states(flow, 0, error, _NOW), **_states(flow, -1, error, _LATER)}
 
 
-def _moments(flow: GradientFlow) -> list[int]:
+def moments(flow: GradientFlow) -> list[int]:
     """Indices of moments between which |R|_F falls, while it is above a hundredth of its start."""
     norms = residual_norms(flow)
     early = np.flatnonzero(norms > 1e-2 * norms[0])
@@ -147,18 +150,44 @@ def _moments(flow: GradientFlow) -> list[int]:
 def _margin_moments(point: Point) -> Observation:
     """The state at pairs of successive moments of the flow, and the extreme singular values of its limit."""
     tolerance = 1e-11
-    limit = flow_limit(*random_start(point), relative_tolerance=tolerance, max_steps=_MOST_STEPS)
-    flow, moments = limit.flow, _moments(limit.flow)
-    error = _flow_error(flow, tolerance)
+    limit = flow_limit(*random_start(point), relative_tolerance=tolerance, max_steps=MOST_STEPS)
+    flow, indices = limit.flow, moments(limit.flow)
+    error = flow_error(flow, tolerance)
     ends = {
         smallest_limit: measured(limit.singular_values[-1], limit.error),
         largest_limit: measured(limit.singular_values[0], limit.error),
     }
     snapshots = [
         {**_states(flow, before, error, _NOW), **_states(flow, after, error, _LATER), **ends}
-        for before, after in pairwise(moments)
+        for before, after in pairwise(indices)
     ]
     return Observation(snapshots, flow.reason, _margin_series(point, flow))
+
+
+def _enclosed_moments(point: Point, digits: int) -> Enclosed:
+    """The state at the start, at t = 1/4 and at infinity, for every start that is balanced up to rounding."""
+    problem, layers = random_start(point)
+    flow = certified(problem, layers, digits, start_radius=BALANCED_WITHIN)
+
+    def values(limit: MatrixBall) -> Values:
+        return {
+            **_enclosed_state(problem, flow.product_at(0), _NOW),
+            **_enclosed_state(problem, flow.product_at(Fraction(1, 4)), _LATER),
+            smallest_limit: limit.singular_values[-1],
+            largest_limit: limit.singular_values[0],
+        }
+
+    return enclosed_limits([flow], values)
+
+
+def _enclosed_state(problem: MatrixCompletion, product: MatrixBall, names: Mapping[sp.Symbol, sp.Symbol]) -> Values:
+    """Singular values and residual of every matrix in a ball, under the given names."""
+    values = product.singular_values
+    return {
+        names[smallest]: values[-1],
+        names[largest]: values[0],
+        names[norm]: enclosed_residual_norm(problem, product),
+    }
 
 
 def _margin_series(point: Point, flow: GradientFlow) -> Series:
@@ -186,6 +215,12 @@ def residual_margin(
 
     The hypotheses are `lacking` = 0 (W is square) and `most_gain` = 1 (the layers are balanced).
     """
+    listed = start_domain((2, 3), (2, 3), ("0.3", "0.3"), lacking=lacking, most_gain=most_gain).restricted(
+        IntegerRange(extra, 0, 0),
+        RealRange(tilt, Fraction("0.1"), Fraction("0.1")),
+        RealRange(gain, Fraction(most_gain), Fraction(most_gain)),
+        IntegerRange(seed, 0, 3),
+    )
     return Statement(
         id="residual-margin",
         title="Balanced layers of a square W: sigma_min(W(t)) - |R(t)|_F never decreases, for any depth and mask",
@@ -243,6 +278,14 @@ def residual_margin(
                     theory.difference_derivation(claimed, power),
                 ],
             ),
+            Enclosure(
+                ("margin", "limit"),
+                _enclosed_moments,
+                "margin at the start, at t = 1/4 and at infinity of certified flows",
+                listed,
+                part=listed.restricted(IntegerRange(depth, 2, 2), IntegerRange(size, 2, 2), IntegerRange(seed, 0, 1)),
+                digits=4,
+            ),
         ),
         depends=("balancedness-conserved", "energy-identity"),
         mutants=(
@@ -255,165 +298,4 @@ def residual_margin(
     )
 
 
-norm_now, elapsed, path = sp.symbols("|R(t)| elapsed path", nonnegative=True)
-ball_margin, ball_norm, ball_aside = sp.symbols("c_ball |R|_ball offdiagonal_ball", real=True)
-
-
-def _start_with_margin(point: Point) -> tuple[MatrixCompletion, list[np.ndarray]]:
-    """Balanced layers, and targets at the given share of sigma_min(W(0)) from W(0) on a random mask."""
-    d = point[size]
-    product = random_matrix(d, d, low=0.4, high=1.0, seed=point[seed] + 1)
-    drawn = random_problem(d, d, seed=point[seed])
-    offset = np.where(drawn.mask, drawn.targets, 0.0)
-    least = np.linalg.svd(product, compute_uv=False)[-1]
-    targets = product - float(point[share]) * least / np.linalg.norm(offset) * offset
-    return MatrixCompletion(drawn.mask, targets), balanced_layers(product, layer_shapes(d, d, point[depth]), seed=1)
-
-
-def _decay_moments(point: Point) -> Observation:
-    """|R|_F at moments of the flow, the path of all layers, and sigma_min of the limit."""
-    tolerance = 1e-11
-    problem, layers = _start_with_margin(point)
-    limit = flow_limit(problem, layers, relative_tolerance=tolerance, max_steps=_MOST_STEPS)
-    flow, norms = limit.flow, residual_norms(limit.flow)
-    error = _flow_error(flow, tolerance)
-    # Chords are no longer than the path, so a bound on the path covers them.
-    steps = np.sqrt(sum(np.sum(np.diff(layer, axis=0) ** 2, axis=(1, 2)) for layer in flow.layers))
-    snapshots = [
-        {
-            smallest: measured(flow.singular_values[0, -1], _ROUNDING),
-            norm: measured(norms[0], _ROUNDING),
-            elapsed: measured(flow.times[index], 0.0),
-            norm_now: measured(norms[index], error),
-            path: measured(float(np.sum(steps)), error),
-            smallest_limit: measured(limit.singular_values[-1], limit.error),
-        }
-        for index in _moments(flow)[1:]
-    ]
-    return Observation(snapshots, flow.reason, _decay_series(point, flow))
-
-
-def _decay_series(point: Point, flow: GradientFlow) -> Series:
-    """|R(t)|_F under its exponential bound, and sigma_min(W(t)) above c."""
-    c, norms = float(margins(flow)[0]), residual_norms(flow)
-    layers = point[depth]
-    x = tuple(flow.times)
-    return Series(
-        title=f"{point[size]} x {point[size]}, L = {layers}, |R(0)| = {float(point[share]):g} sigma_min(W(0))",
-        axis="time t",
-        quantity="residual and sigma_min of W(t)",
-        measured={"|R|": (x, tuple(norms)), "sigma_min": (x, tuple(flow.singular_values[:, -1]))},
-        predicted={
-            "|R| bound": (x, tuple(norms[0] * np.exp(-layers * c ** (2 - 2 / layers) * flow.times))),
-            "sigma_min bound": (x, (c,) * len(x)),
-        },
-    )
-
-
-def _near_centre(point: Point, _digits: int) -> Values:
-    """A start of the 2 x 2 problem at the given distance from the centre of the ball, in a random direction."""
-    problem = MatrixCompletion(np.eye(2), np.eye(2))
-    direction = np.random.default_rng(point[seed]).standard_normal((2, 2))
-    centre = np.array(theory.centre.tolist(), dtype=float)
-    start = centre + float(point[distance]) / np.linalg.norm(direction) * direction
-    return {
-        ball_margin: measured(margin(problem, start), _ROUNDING),
-        ball_norm: measured(residual_norm(problem, start), _ROUNDING),
-        ball_aside: measured(float(np.linalg.norm(start - np.diag(np.diag(start)))), _ROUNDING),
-    }
-
-
-def full_rank_open_set(
-    bound: sp.Expr = theory.margin,
-    decay: sp.Expr = theory.decay,
-    length: sp.Expr = theory.length,
-    radius: sp.Expr = theory.radius,
-    *,
-    largest_share: Fraction = Fraction(19, 20),
-) -> Statement:
-    """full-rank-open-set, with the claimed c, bounds on |R(t)|_F and on the path, and radius of the ball of starts.
-
-    `largest_share` bounds |R(0)|_F/sigma_min(W(0)); the hypothesis of the statement is that it is below 1.
-    """
-    domain = Parameters(
-        (
-            IntegerRange(depth, 2, 4),
-            IntegerRange(size, 2, 4),
-            RealRange(share, Fraction(1, 20), largest_share),
-            RealRange(distance, Fraction(1, 100), Fraction(3, 5)),
-            IntegerRange(seed, 0, 10**6),
-        )
-    )
-    return Statement(
-        id="full-rank-open-set",
-        title="|R(0)|_F < sigma_min(W(0)), balanced: zero loss at an exponential rate, and a limit of full rank",
-        source=source("M", "Section 14.1, second question", Provenance.NEW),
-        parameters=domain,
-        assumptions=(sp.Lt(share, 1),) if largest_share < 1 else (),
-        observables={
-            smallest: "sigma_min(W(0))",
-            norm: "|R(0)|_F",
-            norm_now: "|R(t)|_F",
-            elapsed: "t",
-            path: "length of the path of all layers",
-            smallest_limit: "sigma_min(W(oo))",
-            ball_margin: "margin of a start in the ball",
-            ball_norm: "|R(0)|_F of a start in the ball",
-            ball_aside: "norm of the off-diagonal part of a start in the ball",
-        },
-        definitions={start_margin: bound, start_norm: norm},
-        granted=("the margin never decreases (residual-margin)", "dE/dt = -sum_l |grad_l E|_F^2 (energy-identity)"),
-        clauses=(
-            Clause("rate", "|R(t)|_F <= |R(0)|_F exp(-L c^(2-2/L) t)", sp.Le(norm_now, decay.subs(time, elapsed))),
-            Clause("length", "the layers together move at most |R(0)|_F / sqrt(L c^(2-2/L))", sp.Le(path, length)),
-            Clause("full-rank", "sigma_min(W(oo)) >= c > 0", sp.Ge(smallest_limit, start_margin)),
-            Clause("zero-loss", "W(oo) exists and has zero loss", None),
-            Clause(
-                "open-set",
-                "2 x 2, w_11 = w_22 = 1 observed: every balanced start with |W(0) - [[4/5, -2/5], [4/5, 4/5]]|_F < "
-                "(4 - sqrt(2))/10 has c > 0, positive loss and off-diagonal entries",
-                sp.Or(
-                    sp.Ge(distance, radius), sp.And(sp.Gt(ball_margin, 0), sp.Gt(ball_norm, 0), sp.Gt(ball_aside, 0))
-                ),
-            ),
-        ),
-        checks=(
-            Trajectory(
-                ("rate", "length", "full-rank"),
-                _decay_moments,
-                "integrated flows from starts with a margin",
-                domain,
-                digits=4,
-            ),
-            Falsification(
-                ("open-set",),
-                _near_centre,
-                "random starts in and around the ball",
-                digits=4,
-            ),
-            Symbolic(
-                ("rate", "length", "full-rank", "zero-loss"),
-                lambda: [theory.convergence_derivation(bound, decay, length)],
-            ),
-            Symbolic(("open-set",), lambda: [theory.open_set_derivation(theory.centre, radius)]),
-        ),
-        depends=("residual-margin", "energy-identity"),
-        mutants=(
-            Mutant(
-                "no-margin",
-                "|R(0)|_F up to 10 sigma_min(W(0)), c replaced by its absolute value",
-                lambda: full_rank_open_set(bound=sp.Abs(theory.margin), largest_share=Fraction(10)),
-            ),
-            Mutant(
-                "rate-doubled",
-                "twice the rate of decay",
-                lambda: full_rank_open_set(decay=theory.decay.subs(time, 2 * time)),
-            ),
-            Mutant("sum", "c = sigma_min(W(0)) + |R(0)|_F", lambda: full_rank_open_set(bound=smallest + norm)),
-            Mutant("length-halved", "half the path", lambda: full_rank_open_set(length=theory.length / 2)),
-            Mutant("ball-doubled", "twice the radius", lambda: full_rank_open_set(radius=2 * theory.radius)),
-        ),
-    )
-
-
-STATEMENTS = (residual_margin, full_rank_open_set)
+STATEMENTS = (residual_margin,)
