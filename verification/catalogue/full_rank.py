@@ -251,6 +251,9 @@ class BalancedStart(NamedTuple):
     factor: tuple[str, str, str]
     turns: tuple[str, str] = ("0", "0")
 
+    def __str__(self) -> str:
+        return f"({', '.join(self.factor)}; {', '.join(self.turns)})"
+
     def layers(self, layers: int) -> list[np.ndarray]:
         """W_1, ..., W_L with exact entries, for L >= 2."""
         a, b, c = map(Fraction, self.factor)
@@ -300,10 +303,16 @@ def full_rank_beyond_margin(starts: tuple[BalancedStart, ...] = BEYOND_MARGIN, f
     """full-rank-beyond-margin, for the given starts and the claimed lower bound on sigma_min(W(oo))."""
     domain = Parameters((IntegerRange(depth, 2, 3), IntegerRange(listed_start, 0, len(starts) - 1)))
     clauses = (
-        Clause("balanced", "W_(l+1)^T W_(l+1) = W_l W_l^T, exactly", sp.Eq(imbalance, 0)),
+        Clause(
+            "balanced",
+            "W_1 = S Q, W_L = Q' S, layers between are S = [[a, b], [b, c]]; Q and Q' turn by 2 arctan of t and t'; "
+            f"(a, b, c; t, t') = {', '.join(map(str, starts))}: W_(l+1)^T W_(l+1) = W_l W_l^T, exactly",
+            sp.Eq(imbalance, 0),
+        ),
         Clause(
             "outside",
-            "|R(0)|_F > sigma_min(W(0)), so that residual-margin says nothing, and W(0) is not diagonal",
+            "|R(0)|_F > sigma_min(W(0)), so that the margin at the start says nothing of the limit, and W(0) is not "
+            "diagonal",
             sp.And(sp.Gt(norm, smallest), sp.Gt(aside_square, 0)),
         ),
         Clause("full-rank", f"sigma_min(W(oo)) >= {floor}", sp.Ge(smallest_limit, floor)),
