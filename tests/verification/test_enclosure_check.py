@@ -60,6 +60,11 @@ def test_an_inequality_that_balls_prove_at_every_point_is_certified_there() -> N
     assert str(evidence.box) == "n = 1..3"
 
 
+def test_the_hypotheses_of_the_proof_are_named() -> None:
+    evidence, _ = run(sp.Ge(seen, 0), lambda point, digits: Enclosed({seen: arb(1)}, hypotheses=("tube", "trapped")))
+    assert evidence.summary.endswith("hypotheses checked: tube, trapped")
+
+
 def test_points_say_nothing_of_the_rest_of_the_domain() -> None:
     check = Enclosure(("claim",), square(), "squares", SMALL)
     found = statement(sp.Ge(seen, n), check, LARGE)

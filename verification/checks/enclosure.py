@@ -93,6 +93,7 @@ class Enclosure:
         claims = statement.claims(self.clauses)
         truths: set[Truth] = set()
         reasons: list[str] = []
+        checked: dict[str, None] = {}
         for point in points:
             if statement.admits(point) is not Truth.TRUE:
                 continue
@@ -102,15 +103,17 @@ class Enclosure:
                 tally.skipped += 1
                 reasons.append(enclosed.reason)
                 continue
+            checked |= dict.fromkeys(enclosed.hypotheses)
             with precision(bits):
                 parts = tally.judge(claims, point, enclosed.values)
             truths |= {part.truth for part in parts.values()}
             if Truth.FALSE in truths:
                 break
+        proof = f"; hypotheses checked: {', '.join(checked)}" if checked else ""
         evidence = tally.evidence(
             self.kind,
             self.clauses,
-            f"{self.method}: {clause_text(self.clauses)} hold at every point, equations to {self.digits} digits",
+            f"{self.method}: {clause_text(self.clauses)} hold at every point, equations to {self.digits} digits{proof}",
             "; ".join(dict.fromkeys(reasons)) or "ask for more digits: the balls are too wide to say",
             statement=statement,
             domain="",
@@ -124,7 +127,9 @@ class Enclosure:
                 remedy="; ".join(dict.fromkeys(reasons)),
             )
         if truths == {Truth.TRUE} and evidence.verdict is Verdict.CONSISTENT:
-            summary = f"{self.method}: {clause_text(self.clauses)} proven at {tally.admitted} points, and only there"
+            summary = (
+                f"{self.method}: {clause_text(self.clauses)} proven at {tally.admitted} points, and only there{proof}"
+            )
             return replace(evidence, verdict=Verdict.CERTIFIED, summary=summary)
         return evidence
 
