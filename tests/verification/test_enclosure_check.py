@@ -1,6 +1,7 @@
 """The enclosure check: catches an equation that counts as proved, a point that counts for others, a flow that did not
 close and counts, and a claim that the balls exclude."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -63,6 +64,15 @@ def test_an_inequality_that_balls_prove_at_every_point_is_certified_there() -> N
 def test_the_hypotheses_of_the_proof_are_named() -> None:
     evidence, _ = run(sp.Ge(seen, 0), lambda point, digits: Enclosed({seen: arb(1)}, hypotheses=("tube", "trapped")))
     assert evidence.summary.endswith("hypotheses checked: tube, trapped")
+
+
+def test_a_point_whose_assumption_balls_cannot_decide_is_not_certified() -> None:
+    check = Enclosure(("claim",), square(), "squares", SMALL)
+    found = statement(sp.Ge(seen, 0), check)
+    # sqrt(n)^2 = n for every n, and no ball tells.
+    doubtful = replace(found, assumptions=(sp.Le(sp.sqrt(n) * sp.sqrt(n + 1), sp.sqrt(n**2 + n), evaluate=False),))
+    assert check.run(doubtful, QUICK).verdict is Verdict.UNDECIDED
+    assert check.run(replace(found, assumptions=(sp.Gt(n, 1),)), QUICK).points == 2
 
 
 def test_points_say_nothing_of_the_rest_of_the_domain() -> None:

@@ -95,7 +95,12 @@ class Enclosure:
         reasons: list[str] = []
         checked: dict[str, None] = {}
         for point in points:
-            if statement.admits(point) is not Truth.TRUE:
+            admitted = statement.admits(point)
+            if admitted is Truth.FALSE:
+                continue
+            if admitted is not Truth.TRUE:
+                tally.skipped += 1
+                reasons.append("balls do not tell whether an assumption holds there; leave that point out")
                 continue
             enclosed = self.enclose(point, self.digits)
             require(owner_of(self), "what enclose returns", enclosed, Enclosed, "an Enclosed")
