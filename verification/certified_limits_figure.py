@@ -37,7 +37,7 @@ def certified_limits_figure(dataset: xr.Dataset) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_xlim(0, dataset.sizes["start"] + 1)
     panels[0].set_ylabel(r"$\sigma_2$ of $W(\infty)$, proved")
-    drawn.legend(handles=_handles(dataset), loc="outside lower center", ncols=4, fontsize=8)
+    drawn.legend(handles=_handles(dataset), loc="outside lower center", ncols=5, fontsize=7.5)
     drawn.suptitle(_caption(dataset), fontsize=7.5)
     return drawn
 
