@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from numerics.errors import ArgumentError
 from numerics.experiments.depth_scale import theory_ratio
 from verification.absorption_figure import absorption_figure
+from verification.certified_limits_figure import certified_limits_figure
 from verification.figures import COLOURS, MARKERS, STYLE
 from verification.jumps_figure import jumps_figure
 
@@ -214,6 +215,7 @@ _FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "greedy": _greedy,
     "jumps": jumps_figure,
     "absorption": absorption_figure,
+    "certified-limits": certified_limits_figure,
 }
 
 

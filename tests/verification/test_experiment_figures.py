@@ -42,9 +42,10 @@ CHANGES: dict[str, dict[str, Any]] = {
         "every": 50,
     },
     "absorption": {"etas": [1e-4, 5e-4, 1.0], "weight_decays": [0.3, 1.0], "starts": 4},
+    "certified-limits": {"starts": 3, "depths": [2, 3], "digits": 10, "steps": 60},
 }
 #: Those that draw depths against scales.
-BY_DEPTH = [name for name in EXPERIMENTS if name not in ("jumps", "absorption")]
+BY_DEPTH = [name for name in EXPERIMENTS if name not in ("jumps", "absorption", "certified-limits")]
 
 
 def settings_of(name: str) -> dict[str, Any]:
@@ -231,6 +232,47 @@ def test_one_lambda_and_one_rate_are_a_map_too() -> None:
     (point,) = experiment.points(settings)
     (axes,) = figure("absorption", experiment.dataset(settings, [point], [experiment.measure(point)])).axes
     assert len(axes.patches) == 1
+
+
+def test_the_certified_limits_are_drawn_in_order_and_what_is_undecided_has_its_reason(
+    datasets: dict[str, xr.Dataset],
+) -> None:
+    found = datasets["certified-limits"]
+    drawn = figure("certified-limits", found)
+    assert [axes.get_title().split(":")[0] for axes in drawn.axes] == ["disconnected", "connected"]
+    assert all(axes.get_yscale() == "log" for axes in drawn.axes)
+    second = found["singular_value"].sel(mode=2)
+    expected = np.sort(second.sel(depth=2, mask="disconnected").values)
+    curves = [np.asarray(line.get_ydata()) for line in lines_with_data(drawn.axes[0])]
+    assert any(curve.shape == expected.shape and np.allclose(curve, expected, rtol=1e-8) for curve in curves)
+    # Connected at depth 3: two balls wider than asked, one of which may hold sigma_2 = 0, and a start without a ball.
+    lines = drawn.axes[1].get_lines()
+    (wide,) = (line for line in lines if line.get_markerfacecolor() == "#FFFFFF")
+    texts = found["singular_value_radius"].sel(depth=3, mask="connected", mode=2).values
+    assert np.asarray(wide.get_ydata())[1] == max(float(text) for text in texts if text)
+    ((lowest, _),) = (segment[:, 1] for segment in drawn.axes[1].collections[1].get_segments()[1:])
+    assert lowest == 0
+    crosses = [np.size(line.get_xdata()) for line in lines if line.get_marker() == "x"]
+    undecided = int((found["outcome"].sel(mask="connected") == 0).sum())
+    assert sum(crosses) + np.size(wide.get_xdata()) == undecided == 3
+    text = all_text(drawn)
+    for part in (
+        "8 of 12 limits enclosed",
+        "4 UNDECIDED: 60 steps",
+        "UNDECIDED, no ball",
+        "ball too wide",
+        "after Shin",
+    ):
+        assert part in text
+    drawn.canvas.draw()
+
+
+def test_certified_limits_that_all_close_have_nothing_undecided(datasets: dict[str, xr.Dataset]) -> None:
+    found = datasets["certified-limits"].sel(depth=[2])
+    drawn = figure("certified-limits", found)
+    assert "UNDECIDED" not in all_text(drawn)
+    looks = {line.get_marker() for axes in drawn.axes for line in axes.get_lines()}
+    assert "x" not in looks
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
