@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 _MEANING = {
     Verdict.PROVED: "Every step was reduced by SymPy for symbolic parameters, or is an argument that is shown.",
     Verdict.PROVED_FOR_SIZES: "The same, for symbolic entries at each of the listed sizes.",
-    Verdict.CERTIFIED: "Enclosures in Arb arithmetic proved the claim on the whole stated box, or at all points of a stated list.",
+    Verdict.CERTIFIED: "Enclosures in Arb arithmetic proved the claim on the whole stated box, or at listed points.",
     Verdict.CONSISTENT: "No disagreement was found at the points tried; this is not a proof.",
     Verdict.UNDECIDED: "Budget or precision ran out before anything was decided; not a pass.",
     Verdict.VACUOUS: "No point tried satisfied the assumptions, so nothing was tested.",
