@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any
 
 import flint
+import mpmath
 import sympy as sp
 from flint import acb, arb
 
@@ -43,6 +44,12 @@ def ball(number: Value) -> Value:
     if isinstance(number, float) and math.isinf(number):
         return arb.pos_inf() if number > 0 else arb.neg_inf()
     return arb(number)
+
+
+def middle(number: Value) -> Any:
+    """The middle of a ball as mpmath's number: exact, where mpmath's working precision holds it."""
+    mantissa, exponent = number.mid().man_exp()
+    return mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent))
 
 
 def relative_bits(number: Value) -> int:

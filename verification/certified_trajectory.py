@@ -9,6 +9,7 @@ import xarray as xr
 from flint import arb
 
 from numerics.certified_flow import CertifiedFlow
+from numerics.errors import ArgumentError
 from numerics.factorization import loss
 from numerics.prediction import Prediction
 from verification.trajectory import with_prediction
@@ -24,6 +25,8 @@ def certified_dataset(flow: CertifiedFlow, predicted: Prediction | None) -> xr.D
     (time): of all layers together; loss (time): of the centre; the hypotheses as JSON in the attributes.
     """
     times = _moments(flow)
+    if not times:
+        raise ArgumentError("out", "a picture or table of this flow", f"possible: {flow.reason}; the knob: {flow.knob}")
     spectra, tubes, losses = [], [], []
     for time in times:
         ball = flow.product_at(time)

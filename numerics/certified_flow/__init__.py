@@ -29,7 +29,7 @@ _GUARD_DIGITS = 10
 _MOST_RAISES = 3
 _SPARE_DIGITS = 3
 #: A ball of fewer digits says nothing; of more, float64 cannot hold the bounds.
-_LEAST_DIGITS, _MOST_DIGITS = 3, 150
+LEAST_DIGITS, _MOST_DIGITS = 3, 150
 
 
 def certified_flow(
@@ -50,7 +50,7 @@ def certified_flow(
     knob. Precision follows from `digits`, and is raised up to three times; `order` of the Taylor polynomials too,
     unless it is given. Raises ArgumentError.
     """
-    digits = integer("digits", digits, minimum=_LEAST_DIGITS)
+    digits = integer("digits", digits, minimum=LEAST_DIGITS)
     if digits > _MOST_DIGITS:
         raise ArgumentError("digits", digits, f"at most {_MOST_DIGITS}")
     order = None if order is None else integer("order", order, minimum=2)

@@ -16,7 +16,7 @@ import mpmath
 import numpy as np
 from flint import arb, arb_mat
 
-from numerics.balls import ball, precision
+from numerics.balls import ball, middle, precision
 from numerics.errors import ArgumentError
 from numerics.exact import integer
 from numerics.factorization import MatrixCompletion
@@ -53,7 +53,7 @@ class PreciseLimit:
         """Descending; each as wide as the error estimate, by Weyl's inequality. Heuristic."""
         rows, columns = self.matrix.nrows(), self.matrix.ncols()
         with mpmath.workprec(self.bits), precision(self.bits):
-            entries = [[mpmath.mpf(_text(self.matrix[i, j])) for j in range(columns)] for i in range(rows)]
+            entries = [[middle(self.matrix[i, j]) for j in range(columns)] for i in range(rows)]
             found = mpmath.svd_r(mpmath.matrix(entries), compute_uv=False)
             return [arb(mpmath.nstr(value, int(self.bits / 3))).mid() + arb(0, self.error) for value in found]
 
@@ -127,7 +127,3 @@ def _size(matrix: arb_mat) -> arb:
 def _widened(matrix: arb_mat, error: arb) -> arb_mat:
     entries = [entry.mid() + arb(0, error) for entry in matrix.entries()]
     return arb_mat(matrix.nrows(), matrix.ncols(), entries)
-
-
-def _text(number: arb) -> str:
-    return str(number.mid().str(int(number.mid().bits() / 3) + 5, radius=False))

@@ -189,3 +189,12 @@ def test_digits_out_of_range_name_the_argument(digits: Any) -> None:
     with pytest.raises(ArgumentError) as error:
         precise_limit(given, [np.eye(2) / 3] * 2, digits=digits)
     assert error.value.argument == "digits"
+
+
+def test_singular_values_keep_all_digits_of_a_binary_target() -> None:
+    """0.1 as a float has 55 decimals; its 53 bits were once written with 22."""
+    problem = MatrixCompletion(np.eye(1), np.array([[0.1]]))
+    found = precise_limit(problem, [np.array([[0.5]]), np.array([[0.5]])], digits=50)
+    with precision(300):
+        exact = arb(Fraction(0.1).numerator) / Fraction(0.1).denominator
+        assert abs(found.singular_values[0].mid() - exact) < arb(10) ** -50

@@ -3,6 +3,7 @@ start that is not the one of the decimals, and options that say nothing here."""
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from flint import arb
 from numerics.balls import precision
 from numerics.block_diagonal import BlockFamily
 from numerics.block_limit import limit
-from numerics.factorization import Normalization
+from numerics.certified_flow import certified_flow
+from numerics.errors import ArgumentError
+from numerics.factorization import MatrixCompletion, Normalization
+from verification.certified_trajectory import certified_dataset
 from verification.cli import main
 from verification.cli.problem import exact_layers_from, problem_and_layers
 from verification.trajectory import trajectory_figure
@@ -130,3 +134,10 @@ def test_bad_usage_is_one_line(
     assert line in err
     assert err.count("\n") == 1
     assert not path.exists()
+
+
+def test_a_flow_without_a_piece_that_holds_has_no_picture() -> None:
+    problem, layers = MatrixCompletion(np.eye(2), np.eye(2)), [np.eye(2)] * 2
+    found = certified_flow(problem, layers, digits=5)
+    with pytest.raises(ArgumentError, match="out: a picture or table of this flow is not possible"):
+        certified_dataset(replace(found, run=replace(found.run, steps=())), None)

@@ -5,6 +5,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import gmpy2
+import mpmath
+import numpy as np
 import pytest
 import sympy as sp
 from flint import arb
@@ -113,6 +116,34 @@ def test_a_refutation_stands_beside_flows_that_did_not_close() -> None:
     assert run(sp.Lt(seen, 4), enclose)[0].verdict is Verdict.REFUTED
 
 
+def test_a_proven_inequality_does_not_certify_an_equation_beside_it() -> None:
+    check = Enclosure(("claim", "other"), square(1e-30), "squares", SMALL)
+    found = Statement(
+        id="toy",
+        title="a toy",
+        source=Source("T", "1", Provenance.NEW, "a test"),
+        parameters=SMALL,
+        clauses=(Clause("claim", "an inequality", sp.Gt(seen, 0)), Clause("other", "an equation", sp.Eq(seen, n**2))),
+        observables={seen: "n squared"},
+        checks=(check,),
+    )
+    assert check.run(found, QUICK).verdict is Verdict.CONSISTENT
+
+
+def test_one_point_with_wide_balls_leaves_the_check_undecided() -> None:
+    def enclose(point: Any, digits: int) -> Enclosed:
+        return square(100 if point[n] == 3 else 1e-30)(point, digits)
+
+    assert run(sp.Gt(seen, 0), enclose)[0].verdict is Verdict.UNDECIDED
+
+
+def test_points_outside_the_assumptions_are_not_enclosed() -> None:
+    check = Enclosure(("claim",), square(), "squares", SMALL)
+    found = replace(statement(sp.Gt(seen, 3), check), assumptions=(sp.Gt(n, 1),))
+    evidence = check.run(found, QUICK)
+    assert (evidence.verdict, evidence.points) == (Verdict.CERTIFIED, 2)
+
+
 def test_wide_balls_decide_nothing() -> None:
     assert run(sp.Gt(seen, 0), square(100))[0].verdict is Verdict.UNDECIDED
 
@@ -146,7 +177,11 @@ def test_a_witness_is_judged_again_at_its_point() -> None:
             "at most 1000 are enclosed",
         ),
         (lambda: Enclosed(None), "say why it did not close"),
-        (lambda: Enclosed({seen: 0.5}), "has a float, which bounds nothing"),
+        *(
+            (lambda number=number: Enclosed({seen: number}), "has a float, which bounds nothing")  # type: ignore[misc]
+            for number in (0.5, np.float32(0.5), mpmath.mpf("0.1"), sp.Float("0.1"), gmpy2.mpfr("0.1"))
+        ),
+        (lambda: run(sp.Gt(n, 5), lambda point, digits: Enclosed({n: arb(7), seen: 1})), "a value for a parameter"),
         (lambda: Enclosure(("claim",), lambda point: None, "x", SMALL), "enclose"),
         (lambda: run(sp.Ge(seen, n), lambda point, digits: {seen: 1}), "an Enclosed"),
     ],

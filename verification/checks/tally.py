@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from numbers import Integral, Rational, Real
 from typing import Any
 
@@ -80,7 +81,7 @@ class Tally:
         self, claims: Mapping[str, sp.Basic], point: Point, observed: Mapping[sp.Symbol, Any]
     ) -> dict[str, Judgement]:
         """Judge the claim of every clause at a point, at the working precision, and remember the outcome."""
-        values = {**point, **observed_balls(observed)}
+        values = _merged(point, observed)
         return self._remember(self._parts(claims, values), point, values, self.bits, has_floats(observed))
 
     def _parts(self, claims: Mapping[str, sp.Basic], values: Mapping[sp.Symbol, Any]) -> dict[str, Judgement]:
@@ -138,7 +139,7 @@ class Tally:
                 observed = observe(point, digits)
                 require("check", "what observe returns", observed, Mapping, "a mapping from observables to values")
                 floats = has_floats(observed)
-                values = {**point, **observed_balls(observed)}
+                values = _merged(point, observed)
                 parts = self._parts(claims, values)
                 truths = {part.truth for part in parts.values()}
                 if floats and refine is not None and truths & {Truth.UNKNOWN, Truth.FALSE}:
@@ -230,6 +231,14 @@ def _suspicion(violation: Violation) -> str:
     return f"{clause_text(violation.clauses)}: plain floats contradict it at {place}, but carry no bound on their error"
 
 
+def _merged(point: Point, observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
+    """The point and what was measured there. Raises StatementError for a value of a parameter."""
+    for symbol in observed:
+        if symbol in point:
+            raise StatementError(f"{symbol}: observe returned a value for a parameter, which the point gives")
+    return {**point, **observed_balls(observed)}
+
+
 def has_floats(observed: Mapping[sp.Symbol, Any]) -> bool:
     """True when something finite was measured as a plain float."""
     return any(_is_float(value) for value in observed.values())
@@ -247,7 +256,8 @@ def observed_balls(observed: Mapping[sp.Symbol, Any]) -> dict[sp.Symbol, Any]:
 
 
 def _is_float(value: Any) -> bool:
-    return isinstance(value, Real) and hasattr(value, "hex") and not math.isinf(value)
+    """A rounded number of whatever library: also mpmath's, gmpy2's and SymPy's carry no bound on their error."""
+    return isinstance(value, Real) and not isinstance(value, Rational) and not math.isinf(value)
 
 
 def _honest(symbol: sp.Symbol, value: Any) -> Any:
@@ -255,6 +265,10 @@ def _honest(symbol: sp.Symbol, value: Any) -> Any:
         return arb(float(value), abs(float(value)) * FLOAT_ERROR)
     if isinstance(value, Integral):
         return int(value)
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if isinstance(value, Real):  # infinity, of whatever library
+        return float(value)
     if not isinstance(value, (Rational, Real, arb, acb)):
         shown = f"{type(value).__name__} {value!r}" if len(repr(value)) <= 40 else type(value).__name__
         raise StatementError(

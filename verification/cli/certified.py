@@ -18,7 +18,7 @@ _DIGITS_PER_BIT, _SPARE = math.log10(2), 2
 def print_certified(flow: CertifiedFlow, predicted: Prediction | None) -> None:
     """Outcome, singular values of W(oo) with proven radii, proven rank, and the hypotheses that it rests on."""
     pieces, end = len(flow.run.steps), float(flow.times[-1])
-    click.echo(f"certified: {flow.outcome}, {pieces} Taylor pieces to t = {end:.6g}")
+    click.echo(f"certified: {flow.outcome}, {pieces} Taylor piece{'' if pieces == 1 else 's'} to t = {end:.6g}")
     if flow.outcome is Outcome.UNDECIDED:
         click.echo(f"  {flow.reason}; the knob: {flow.knob}")
     if flow.limit is not None:

@@ -9,7 +9,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from numerics.certified_flow import certified_flow
+from numerics.certified_flow import LEAST_DIGITS, certified_flow
 from numerics.errors import ArgumentError
 from numerics.exact import integer, positive
 from numerics.factorization import MatrixCompletion, Normalization
@@ -72,7 +72,7 @@ def trajectory(
     """
     problem, layers = problem_and_layers(**given)
     problem = problem.normalized(Normalization(normalization))
-    asked = None if digits is None else integer("digits", digits, minimum=1)
+    asked = None if digits is None else integer("digits", digits, minimum=LEAST_DIGITS if certified else 1)
     path = None if out is None else Path(out)
     if path is not None and path.suffix.lower() not in FORMATS:
         raise ArgumentError("out", out, f"a file name that ends in {', '.join(FORMATS)}")
