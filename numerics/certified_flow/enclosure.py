@@ -14,6 +14,7 @@ Hypotheses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, log2
 from typing import Any
@@ -47,6 +48,16 @@ class Run:
     tail: Tail | None
     reason: str
     knob: str
+
+    @cached_property
+    def proven(self) -> tuple[Step, ...]:
+        """The pieces on which the enclosure is a theorem: those before the first that fails or leaves a gap."""
+        found: list[Step] = []
+        for step in self.steps:
+            if not step.holds or not all(contact(before, step).holds for before in found[-1:]):
+                break
+            found.append(step)
+        return tuple(found)
 
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:

@@ -53,7 +53,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Tail:
-    """The limit theta(oo): within `radius` of `layers`, and the path from T on within `reach` of the layers at T.
+    """The limit theta(oo): within `radius` of `layers`, and the path from T on within `reach` of `start`, those at T.
 
     `matrix`: W at `layers`, and `matrix_radius`: |W(oo) - matrix|_F; `floor`: the part of it that the error at T alone
     causes, which no later T removes. `rate`: which theorem closed; matrix is None where none did.
@@ -61,6 +61,7 @@ class Tail:
 
     rate: Rate
     residual: arb
+    start: list[np.ndarray]
     layers: list[np.ndarray]
     radius: arb
     reach: arb
@@ -189,7 +190,7 @@ def tail(problem: MatrixCompletion, layers: Sequence[np.ndarray], error: arb, ba
     closed = [one for one in rates if one.holds]
     if not closed:
         infinite = arb.pos_inf()
-        return Tail(rates[0], residual, layers, infinite, infinite, None, infinite, arb(0))
+        return Tail(rates[0], residual, layers, layers, infinite, infinite, None, infinite, arb(0))
     rate = min(closed, key=lambda one: float(one.distance.upper()))
     return _limit(problem, layers, error, rate, residual, sigma, jac, offsets)
 
@@ -219,9 +220,8 @@ def _limit(
     product = end_to_end(target)
     middle = _middle(product)
     matrix_radius = (lipschitz * radius + _distance([product], [middle])).upper()
-    return Tail(
-        rate, residual, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, (lipschitz * error).upper()
-    )
+    floor = (lipschitz * error).upper()
+    return Tail(rate, residual, layers, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, floor)
 
 
 def projection_errors(error: arb, bend: arb, reach: arb, residual: arb, rate: arb, sigma: arb) -> tuple[arb, arb]:
