@@ -22,9 +22,6 @@ from numerics.errors import ArgumentError
 from numerics.exact import exact
 from numerics.factorization import MatrixCompletion, end_to_end
 
-#: A ball wider than this, relative to the largest entry of what it encloses, says nothing.
-_TELLING = 1e-3
-
 
 class Outcome(StrEnum):
     """Whether the limit is enclosed as narrowly as asked."""
@@ -73,21 +70,14 @@ class CertifiedFlow:
 
     @cached_property
     def limit(self) -> MatrixBall | None:
-        """W(oo), or None where no tail closed or its ball is wider than 1e-3 of the largest entry.
-
-        Observed entries of the limit are the targets, which narrows the ball and never widens it.
-        """
+        """W(oo), or None where no tail closed or its ball is wider than 1e-3 of the largest entry."""
         tail = self.run.tail
         if tail is None or tail.matrix is None:
             return None
         with precision(self.accuracy.ball_bits):
-            centre = arb_mat(tail.matrix.tolist())
-            for place, target in zip(self.problem.observed, self.problem.exact_targets, strict=True):
-                centre[place] = ball(target)
-            largest = max(float(abs(entry).upper()) for entry in centre.entries())
-            if not tail.matrix_radius <= _TELLING * largest:
+            if not tail.matrix_radius <= tail.telling:
                 return None
-            return MatrixBall(centre, tail.matrix_radius, self.accuracy.ball_bits)
+            return MatrixBall(tail.matrix, tail.matrix_radius, self.accuracy.ball_bits)
 
     @property
     def digits_eaten(self) -> float:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 
+from numerics.balls import ball
 from numerics.certified_flow import growth
 from numerics.certified_flow.defect import observed_residual
 from numerics.certified_flow.hypotheses import Hypothesis
@@ -34,6 +35,8 @@ from numerics.factorization import MatrixCompletion, end_to_end
 
 #: The ball that the flow must not leave, relative to the length of path that is expected.
 ROOM = 2
+#: A ball wider than this, relative to the largest entry of what it encloses, says nothing.
+_TELLING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Rate:
 class Tail:
     """The limit theta(oo): within `radius` of `layers`, and the path from T on within `reach` of `start`, those at T.
 
-    `matrix`: W at `layers`, and `matrix_radius`: |W(oo) - matrix|_F; `floor`: the part of it that the error at T alone
+    `matrix`: W at `layers` with the targets at the observed entries, as W(oo) has them, which narrows the ball and
+    never widens it; `matrix_radius`: |W(oo) - matrix|_F; `floor`: the part of it that the error at T alone
     causes, which no later T removes. `rate`: which theorem closed; matrix is None where none did.
     """
 
@@ -68,6 +72,13 @@ class Tail:
     matrix: arb_mat | None
     matrix_radius: arb
     floor: arb
+
+    @property
+    def telling(self) -> arb:
+        """The largest radius that says something of W(oo): 1e-3 of the largest entry; 0 where no theorem closed."""
+        if self.matrix is None:
+            return arb(0)
+        return (max(abs(entry).lower() for entry in self.matrix.entries()) * _TELLING).lower()
 
 
 def norms_around(layers: Sequence[np.ndarray], radius: arb) -> list[float]:
@@ -213,13 +224,15 @@ def _limit(
         projected = _moved(layers, step)
         along, across = projection_errors(error, bend, reach, residual, rate.rate, sigma)
         rounding = _distance(projected, [_middle(layer) for layer in projected])
-        sharper = ((along * along + across * across).sqrt() + rounding).upper()
+        sharper = ((along * along + across * across).nonnegative_part().sqrt() + rounding).upper()
         if sharper < reach:
             target, radius = [_middle(layer) for layer in projected], sharper
     lipschitz = arb(product_derivative_norms(norms_around(target, radius))[1])
     product = end_to_end(target)
     middle = _middle(product)
     matrix_radius = (lipschitz * radius + _distance([product], [middle])).upper()
+    for place, known in zip(problem.observed, problem.exact_targets, strict=True):
+        middle[place] = ball(known)
     floor = (lipschitz * error).upper()
     return Tail(rate, residual, layers, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, floor)
 
