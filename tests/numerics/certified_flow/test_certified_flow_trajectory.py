@@ -9,7 +9,7 @@ import pytest
 from flint import arb, arb_mat
 from flows import gaussian_flow
 
-from numerics import ArgumentError, certified_flow
+from numerics import ArgumentError, MatrixCompletion, Normalization, certified_flow
 from numerics.balls import ball, precision
 from numerics.certified_flow import CertifiedFlow, Hypothesis, Outcome, enclosure, pieces
 from numerics.factorization import end_to_end
@@ -72,8 +72,6 @@ def test_after_the_last_piece_the_tube_is_the_ball_that_the_flow_cannot_leave():
 
 
 def test_the_loss_weight_rescales_time_and_nothing_else():
-    from numerics import MatrixCompletion, Normalization
-
     problem, layers = gaussian_flow(2, 3, diagonal=True, seed=5)
     slower = MatrixCompletion(problem.mask, problem.targets, Normalization.MEAN_ALL)
     plain, mean = (certified_flow(one, layers, digits=DIGITS) for one in (problem, slower))
@@ -81,6 +79,24 @@ def test_the_loss_weight_rescales_time_and_nothing_else():
         for time in (1, 3):
             one, other = plain.product_at(time), mean.product_at(Fraction(time) / slower.exact_weight)
             assert one.distance(other.centre) <= one.radius + other.radius
+
+
+def test_a_plateau_of_long_steps_is_left_at_the_time_of_the_closed_form():
+    # Four equal layers x in one dimension with target 1: x' = (1 - x^4) x^3, so that F(x) - F(x_0) = t with this F.
+    def clock(x):
+        return (((1 + x**2) / (1 - x**2)).log() / 2 - 1 / x**2) / 2
+
+    start = Fraction(1, 10**6)
+    problem = MatrixCompletion(np.eye(1), np.eye(1))
+    flow = certified_flow(problem, [np.array([[start]], dtype=object)] * 4, digits=20, max_steps=300)
+    assert flow.outcome is Outcome.ENCLOSED, flow.reason
+    assert flow.times[-1] > 10**11
+    for time in [*flow.times[20::20], 10**11, 4 * 10**11]:
+        (layer, *_), radius = flow.layers_at(time)
+        with precision(BITS):
+            x, passed = layer[0, 0], ball(Fraction(time)) + clock(ball(start))
+            assert clock(x - radius) <= passed
+            assert x + radius > 1 or clock(x + radius) >= passed
 
 
 def flow_that_fails_after_its_tail_closed(monkeypatch):
