@@ -13,7 +13,7 @@ from typing import Any
 
 from flint import arb
 
-from numerics.certified_flow.enclosure import Run, accuracy_for, exact_start, run
+from numerics.certified_flow.enclosure import Run, accuracy_for, exact_start, needed_radius, run
 from numerics.certified_flow.hypotheses import Hypothesis
 from numerics.certified_flow.matrix_ball import MatrixBall
 from numerics.certified_flow.result import CertifiedFlow, Outcome
@@ -72,7 +72,8 @@ def certified_flow(
 
 
 def _lacking(found: Run, asked: arb) -> int:
-    """Digits by which the precision must rise: what the error at the last time exceeds, or half as many again."""
-    if found.tail is None or not found.tail.floor.is_finite() or not found.tail.floor > 0:
+    """Digits by which the precision must rise: what the error at the last time exceeds, or twenty where unknown."""
+    excess = found.tail.floor / needed_radius(found.tail, asked) if found.tail else arb(0)
+    if not excess.is_finite() or not excess > 0:
         return 20
-    return max(0, ceil(log10(float((found.tail.floor / asked).upper())))) + _SPARE_DIGITS
+    return max(0, ceil(log10(float(excess.upper())))) + _SPARE_DIGITS

@@ -101,7 +101,7 @@ def defect_at_end(problem: MatrixCompletion, piece: Piece) -> arb:
         for slope, entry in zip(slopes, gradient.ravel(), strict=True):
             error = int(slope) * unit + entry * ball(piece.length)
             total += error * error
-    return total.sqrt()
+    return total.nonnegative_part().sqrt()
 
 
 def sum_of_sizes(polynomial: arb_poly) -> arb:

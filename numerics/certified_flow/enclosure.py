@@ -14,6 +14,7 @@ Hypotheses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, log2
 from typing import Any
@@ -48,6 +49,16 @@ class Run:
     reason: str
     knob: str
 
+    @cached_property
+    def proven(self) -> tuple[Step, ...]:
+        """The pieces on which the enclosure is a theorem: those before the first that fails or leaves a gap."""
+        found: list[Step] = []
+        for step in self.steps:
+            if not step.holds or not all(contact(before, step).holds for before in found[-1:]):
+                break
+            found.append(step)
+        return tuple(found)
+
     @property
     def hypotheses(self) -> tuple[Hypothesis, ...]:
         """Of every name the tightest that was met."""
@@ -71,6 +82,26 @@ def is_balanced(layers: ExactLayers) -> bool:
         return False
     arrays = [np.array(layer, dtype=object) for layer in layers]
     return all(np.array_equal(after.T @ after, before @ before.T) for before, after in pairwise(arrays))
+
+
+def is_stationary(problem: MatrixCompletion, layers: ExactLayers) -> bool:
+    """True when grad E is zero at the layers, in exact arithmetic."""
+    arrays = [np.array(layer, dtype=object) for layer in layers]
+    product = end_to_end(arrays)
+    back = product * 0
+    for place, target in zip(problem.observed, problem.exact_targets, strict=True):
+        back[place] = product[place] - target
+    for index in range(len(arrays) - 1, -1, -1):
+        gradient = back @ end_to_end(arrays[:index]).T if index else back
+        if any(entry != 0 for entry in gradient.ravel()):
+            return False
+        back = arrays[index].T @ back
+    return True
+
+
+def needed_radius(found: Tail, asked: arb) -> arb:
+    """What the radius of W(oo) must not exceed: the asked one, and the one above which the ball says nothing."""
+    return min(asked, found.telling)
 
 
 def accuracy_for(working_digits: int, order: int | None) -> Accuracy:
@@ -108,16 +139,21 @@ def run(
             residual = frobenius(arb_mat(observed_residual(problem, end_to_end(layers)).tolist()))
             if residual * residual < asked:
                 found = tail(problem, layers, error, balanced)
-                if found.matrix_radius <= asked:
+                if found.matrix_radius <= needed_radius(found, asked):
                     return stopped("", "")
-                if found.floor > asked / 2:
+                if found.floor > needed_radius(found, asked) / 2:
                     grown = arb(sum(one.growth for one in steps)).exp() * ball(start_error)
                     knob = "start_radius" if 2 * grown > error else "digits"
-                    return stopped(f"the error at time {float(time):.4g} alone is above the asked radius", knob)
+                    if found.floor > asked / 2:
+                        return stopped(f"the error at time {float(time):.4g} alone is above the asked radius", knob)
+                    return stopped("the ball is wider than 1e-3 of the limit", knob)
             if state == step.piece.start_state:
-                return stopped("the flow stands still, with residual", "layers: start elsewhere")
+                if is_stationary(problem, start):
+                    left = ", with residual" if residual > 0 else ""
+                    return stopped(f"the flow stands still{left}", "layers: start elsewhere")
+                return stopped(f"at time {float(time):.4g} no entry moves by a unit of fixed point", "digits")
         found = tail(problem, layers, error, balanced)
-        if found.matrix_radius <= asked:
+        if found.matrix_radius <= needed_radius(found, asked):
             return stopped("", "")
         return stopped(f"{max_steps} steps did not reach a time from which the rest is provably short", "max_steps")
 

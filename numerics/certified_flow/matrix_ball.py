@@ -20,8 +20,10 @@ class MatrixBall:
     @property
     def entries(self) -> arb_mat:
         """One ball per entry."""
-        around = arb(0, self.radius.upper())
-        return arb_mat(self.centre.nrows(), self.centre.ncols(), [entry + around for entry in self.centre.entries()])
+        with precision(self.bits):
+            around = arb(0, self.radius.upper())
+            widened = [entry + around for entry in self.centre.entries()]
+            return arb_mat(self.centre.nrows(), self.centre.ncols(), widened)
 
     @cached_property
     def singular_values(self) -> list[arb]:

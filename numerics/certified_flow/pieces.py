@@ -98,9 +98,12 @@ def taylor_series(
 ) -> list[MatrixSeries]:
     """Taylor coefficients of the flow from `state` in the time t/scale, up to `order`, in units of 2^-bits.
 
-    Heuristic: rounded downwards in every operation.
+    Heuristic: rounded downwards in every operation. The scale multiplies that rounding, so that the recurrence works
+    with as many bits more as a scale above 1 has; the coefficients that come back do not.
     """
-    layers = [[[[mpz(entry)] for entry in row] for row in matrix] for matrix in state]
+    guard = guard_bits(scale)
+    bits += guard
+    layers = [[[[mpz(entry) << guard] for entry in row] for row in matrix] for matrix in state]
     columns = len(layers[0][0])
     prefixes: list[MatrixSeries] = [layers[0], *[_empty(len(one), columns) for one in layers[1:]]]
     backs: list[MatrixSeries] = [_empty(len(one), columns) for one in layers]
@@ -117,7 +120,12 @@ def taylor_series(
             _append_product(backs[index - 1], _transposed(layers[index]), backs[index], bits)
             _append_scaled(layers[index], gradient, numerator, denominator)
         _append_scaled(layers[0], [[series[-1:] for series in row] for row in backs[0]], numerator, denominator)
-    return layers
+    return [[[[c >> guard for c in series] for series in row] for row in layer] for layer in layers]
+
+
+def guard_bits(scale: Fraction) -> int:
+    """Binary digits of a time scale above 1, by which it amplifies the rounding of the gradient; 0 below."""
+    return max(0, math.ceil(scale) - 1).bit_length()
 
 
 def _empty(rows: int, columns: int) -> MatrixSeries:

@@ -22,9 +22,6 @@ from numerics.errors import ArgumentError
 from numerics.exact import exact
 from numerics.factorization import MatrixCompletion, end_to_end
 
-#: A ball wider than this, relative to the largest entry of what it encloses, says nothing.
-_TELLING = 1e-3
-
 
 class Outcome(StrEnum):
     """Whether the limit is enclosed as narrowly as asked."""
@@ -73,21 +70,14 @@ class CertifiedFlow:
 
     @cached_property
     def limit(self) -> MatrixBall | None:
-        """W(oo), or None where no tail closed or its ball is wider than 1e-3 of the largest entry.
-
-        Observed entries of the limit are the targets, which narrows the ball and never widens it.
-        """
+        """W(oo), or None where no tail closed or its ball is wider than 1e-3 of the largest entry."""
         tail = self.run.tail
         if tail is None or tail.matrix is None:
             return None
         with precision(self.accuracy.ball_bits):
-            centre = arb_mat(tail.matrix.tolist())
-            for place, target in zip(self.problem.observed, self.problem.exact_targets, strict=True):
-                centre[place] = ball(target)
-            largest = max(float(abs(entry).upper()) for entry in centre.entries())
-            if not tail.matrix_radius <= _TELLING * largest:
+            if not tail.matrix_radius <= tail.telling:
                 return None
-            return MatrixBall(centre, tail.matrix_radius, self.accuracy.ball_bits)
+            return MatrixBall(tail.matrix, tail.matrix_radius, self.accuracy.ball_bits)
 
     @property
     def digits_eaten(self) -> float:
@@ -107,23 +97,21 @@ class CertifiedFlow:
     def layers_at(self, time: Any) -> tuple[list[np.ndarray], arb]:
         """(layers, radius): theta(time) is within `radius` of the layers, arrays of balls, in the Frobenius norm.
 
-        Any time from 0 to oo when the tail closed, otherwise up to the last piece. Raises ArgumentError beyond that.
+        Any time from 0 to oo when the tail closed, otherwise up to the last piece that holds. Raises ArgumentError
+        beyond that.
         """
         moment = exact("time", time, infinity=True)
-        steps, tail = self.run.steps, self.run.tail
-        if moment < 0 or not steps:
-            raise ArgumentError("time", time, "at least 0, of a flow with at least one piece")
+        proven, tail = self.run.proven, self.run.tail
+        if moment < 0 or not proven:
+            raise ArgumentError("time", time, "at least 0, of a flow with at least one piece that holds")
+        end = proven[-1].piece.end
         with precision(self.accuracy.ball_bits):
-            if moment > steps[-1].piece.end:
-                if tail is None or not tail.reach.is_finite():
-                    raise ArgumentError(
-                        "time", time, f"at most {float(steps[-1].piece.end):g}, the end of the last piece"
-                    )
-                return steps[-1].piece.at(1), tail.reach
-            step = steps[min(bisect_right(self.times, moment), len(steps)) - 1]
-            if not step.holds:
-                raise ArgumentError("time", time, f"before {float(step.piece.start):g}, where {self.reason}")
-            return step.piece.at(ball((Fraction(moment) - step.piece.start) / step.piece.length)), step.error
+            if moment <= end:
+                step = proven[min(bisect_right(self.times, moment), len(proven)) - 1]
+                return step.piece.at(ball((Fraction(moment) - step.piece.start) / step.piece.length)), step.error
+            if tail is None or not tail.reach.is_finite():
+                raise ArgumentError("time", time, f"at most {float(end):g}, the end of the last piece that holds")
+            return tail.start, tail.reach
 
     def product_at(self, time: Any) -> MatrixBall:
         """W(time) enclosed, for the times of `layers_at`."""

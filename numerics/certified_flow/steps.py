@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from flint import arb
 
+from numerics.balls import precision
 from numerics.certified_flow import defect, growth, pieces
 from numerics.certified_flow.hypotheses import Hypothesis
 from numerics.certified_flow.pieces import Piece
@@ -65,12 +66,14 @@ def advance(
 ) -> Step:
     """The longest step from `state` that was found to hold; where none did, the last one tried.
 
-    `scale` is the time by which the series is scaled, and the longest step. Works at the balls' precision set outside.
+    `scale` is the time by which the series is scaled, and the longest step.
     """
     series = pieces.taylor_series(problem, state, accuracy.order, scale, accuracy.bits)
     fraction = pieces.step_fraction(series, accuracy.bits, accuracy.tolerance)
     for _ in range(_MOST_TRIALS):
-        step = _step(problem, pieces.piece(series, start, scale, fraction, accuracy.bits), error, accuracy)
+        piece = pieces.piece(series, start, scale, fraction, accuracy.bits)
+        with precision(accuracy.ball_bits + pieces.guard_bits(scale)):
+            step = _step(problem, piece, error, accuracy)
         if step.holds and step.growth <= _MOST_GROWTH:
             break
         fraction /= 2

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 
+from numerics.balls import ball
 from numerics.certified_flow import growth
 from numerics.certified_flow.defect import observed_residual
 from numerics.certified_flow.hypotheses import Hypothesis
@@ -34,6 +35,8 @@ from numerics.factorization import MatrixCompletion, end_to_end
 
 #: The ball that the flow must not leave, relative to the length of path that is expected.
 ROOM = 2
+#: A ball wider than this, relative to the largest entry of what it encloses, says nothing.
+_TELLING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,29 @@ class Rate:
 
 @dataclass(frozen=True)
 class Tail:
-    """The limit theta(oo): within `radius` of `layers`, and the path from T on within `reach` of the layers at T.
+    """The limit theta(oo): within `radius` of `layers`, and the path from T on within `reach` of `start`, those at T.
 
-    `matrix`: W at `layers`, and `matrix_radius`: |W(oo) - matrix|_F; `floor`: the part of it that the error at T alone
+    `matrix`: W at `layers` with the targets at the observed entries, as W(oo) has them, which narrows the ball and
+    never widens it; `matrix_radius`: |W(oo) - matrix|_F; `floor`: the part of it that the error at T alone
     causes, which no later T removes. `rate`: which theorem closed; matrix is None where none did.
     """
 
     rate: Rate
     residual: arb
+    start: list[np.ndarray]
     layers: list[np.ndarray]
     radius: arb
     reach: arb
     matrix: arb_mat | None
     matrix_radius: arb
     floor: arb
+
+    @property
+    def telling(self) -> arb:
+        """The largest radius that says something of W(oo): 1e-3 of the largest entry; 0 where no theorem closed."""
+        if self.matrix is None:
+            return arb(0)
+        return (max(abs(entry).lower() for entry in self.matrix.entries()) * _TELLING).lower()
 
 
 def norms_around(layers: Sequence[np.ndarray], radius: arb) -> list[float]:
@@ -189,7 +201,7 @@ def tail(problem: MatrixCompletion, layers: Sequence[np.ndarray], error: arb, ba
     closed = [one for one in rates if one.holds]
     if not closed:
         infinite = arb.pos_inf()
-        return Tail(rates[0], residual, layers, infinite, infinite, None, infinite, arb(0))
+        return Tail(rates[0], residual, layers, layers, infinite, infinite, None, infinite, arb(0))
     rate = min(closed, key=lambda one: float(one.distance.upper()))
     return _limit(problem, layers, error, rate, residual, sigma, jac, offsets)
 
@@ -212,16 +224,17 @@ def _limit(
         projected = _moved(layers, step)
         along, across = projection_errors(error, bend, reach, residual, rate.rate, sigma)
         rounding = _distance(projected, [_middle(layer) for layer in projected])
-        sharper = ((along * along + across * across).sqrt() + rounding).upper()
+        sharper = ((along * along + across * across).nonnegative_part().sqrt() + rounding).upper()
         if sharper < reach:
             target, radius = [_middle(layer) for layer in projected], sharper
     lipschitz = arb(product_derivative_norms(norms_around(target, radius))[1])
     product = end_to_end(target)
     middle = _middle(product)
     matrix_radius = (lipschitz * radius + _distance([product], [middle])).upper()
-    return Tail(
-        rate, residual, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, (lipschitz * error).upper()
-    )
+    for place, known in zip(problem.observed, problem.exact_targets, strict=True):
+        middle[place] = ball(known)
+    floor = (lipschitz * error).upper()
+    return Tail(rate, residual, layers, target, radius, reach, arb_mat(middle.tolist()), matrix_radius, floor)
 
 
 def projection_errors(error: arb, bend: arb, reach: arb, residual: arb, rate: arb, sigma: arb) -> tuple[arb, arb]:

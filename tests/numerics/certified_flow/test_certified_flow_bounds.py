@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from numerics import MatrixCompletion, certified_flow
 from numerics.balls import precision
 from numerics.certified_flow.growth import growth, largest_eigenvalues, negative_hessians
+from numerics.certified_flow.matrix_ball import MatrixBall
 from numerics.certified_flow.norms import loss_derivative_norms, operator_norm, product_derivative_norms
+from numerics.certified_flow.pieces import Piece
 from numerics.certified_flow.singular_values import singular_values
 from numerics.certified_flow.steps import propagated
 from numerics.certified_flow.tail import jacobian, projection_errors, rate_by_margin, tail
@@ -223,3 +225,81 @@ def test_the_residual_margin_closes_where_the_layers_are_balanced(seed):
     assert found.rate.name == "residual margin"
     assert found.rate.holds
     assert (jac.nrows(), jac.ncols()) == (4, 12)
+
+
+def scalar_layers(*values):
+    return [np.array([[arb(value)]], dtype=object) for value in values]
+
+
+def scalar_problem(target):
+    return MatrixCompletion(np.eye(1), np.array([[target]]))
+
+
+def test_the_residual_of_the_tail_covers_every_point_of_its_ball():
+    # W = x^2 = 100 at the centre; the worst point of the ball has both layers moved by e/sqrt 2.
+    error = arb("1e-3")
+    with precision(100):
+        found = tail(scalar_problem(100.0), scalar_layers(10, 10), error, False)
+        worst = (10 + error / arb(2).sqrt()) ** 2 - 100
+        assert worst <= found.residual
+        assert found.residual <= worst * arb("1.001")
+
+
+def test_the_bend_of_the_limit_is_that_of_the_ball_the_flow_stays_in():
+    # Three layers x = 1, r = 0.05: by hand sigma = sqrt 3 and |D^2 W| = 2 n with n the largest norm on the ball.
+    residual, sigma = 0.05, math.sqrt(3)
+    room = 2 * residual / sigma
+    rate = sigma - 2 * (1 + room) * room
+    reach = residual / rate
+    along, across = (2 * (1 + reach) * part for part in (reach * residual / rate**2, reach**2 / (2 * sigma)))
+    with precision(100):
+        found = tail(scalar_problem(0.95), scalar_layers(1, 1, 1), arb(0), False)
+        assert float(found.reach) == pytest.approx(reach, rel=1e-6)
+        assert float(found.radius) == pytest.approx(math.hypot(along, across), rel=1e-6)
+        off = found.layers[0][0, 0] - arb("0.95").root(3)
+        assert arb(3).sqrt() * abs(off) <= found.radius
+
+
+@pytest.mark.parametrize("error", [0.0, 0.1])
+def test_the_residual_margin_loses_what_the_error_may_take(error):
+    # |D W| = sqrt 3 n^2 at n = 3, sigma_min(W) = 8 and |R| = 1.
+    margin = 7 - 9 * math.sqrt(3) * error
+    with precision(100):
+        late = [np.array([[arb(2), arb(0)], [arb(0), arb(3)]], dtype=object)] * 3
+        jac = jacobian(MatrixCompletion(np.ones((2, 2)), np.eye(2)), late)
+        found = rate_by_margin(late, [3.0] * 3, jac, arb(1), arb(error))
+    assert float(found.rate) == pytest.approx(math.sqrt(3) * margin ** (2 / 3), rel=1e-9)
+
+
+#: Three layers 1 + s/2 over 1,000 units of time, target 1: no residual at the start, 2.375 at the end.
+LONG_LINE = Piece(Fraction(0), Fraction(1000), 40, [[[[1 << 40, 1 << 39]]]] * 3)
+
+
+def third_derivative(x):
+    """Of E along the diagonal, at three layers x with target 1: W = (x + t/sqrt 3)^3."""
+    return 3 * (math.sqrt(3) * x**2) * (2 * x) + (x**3 - 1) * 2 / math.sqrt(3)
+
+
+def test_growth_takes_the_residual_of_the_whole_piece():
+    tubes = (1e-4, 2e-4)
+    narrow, wide = (growth(scalar_problem(1.0), LONG_LINE, tube).remainder for tube in tubes)
+    third = (wide - narrow) / (1000 * (tubes[1] - tubes[0]) / 2)
+    assert third_derivative(1.5) <= third <= 1.05 * third_derivative(1.5)
+
+
+def test_growth_takes_the_norms_of_the_whole_tube():
+    tube = 0.5
+    inside = 1.5 + tube / math.sqrt(3) * (1 - 1e-9)
+    assert growth(scalar_problem(1.0), LONG_LINE, tube).remainder >= 1000 * tube / 2 * third_derivative(inside)
+
+
+def test_entries_of_a_ball_hold_its_edge_at_its_own_precision():
+    with precision(400):
+        radius = arb("1e-70")
+        ball_around = MatrixBall(arb_mat([[arb(1) / 3, 0]]), radius.upper(), 400)
+    entries = ball_around.entries
+    with precision(400):
+        for sign in (-1, 1):
+            assert entries[0, 0].contains(arb(1) / 3 + sign * radius)
+            assert entries[0, 1].contains(sign * radius)
+        assert not entries[0, 0].contains(arb(1) / 3 + 2 * radius)

@@ -113,6 +113,39 @@ def test_what_does_not_close_is_undecided_with_a_reason_and_a_knob(layers, optio
     assert flow.knob == knob
 
 
+def test_an_error_bound_that_dips_below_zero_in_rounding_is_no_failure():
+    # The slope and the gradient of one layer far from its target cancel to within rounding.
+    flow = certified_flow(MatrixCompletion(np.eye(1), np.eye(1)), [exact([[2**60]])], digits=10)
+    assert flow.outcome is ENCLOSED, flow.reason
+    with precision(200):
+        assert flow.limit.contains(arb_mat([[1]]))
+
+
+def test_a_limit_of_zero_is_told_from_no_ball_and_says_so():
+    flow = certified_flow(MatrixCompletion(np.eye(1), np.zeros((1, 1))), [exact([[Fraction(1, 2)]])], digits=10)
+    assert flow.outcome is UNDECIDED
+    assert flow.limit is None
+    assert (flow.reason, flow.knob) == ("the ball is wider than 1e-3 of the limit", "digits")
+
+
+@pytest.mark.parametrize("size", [Fraction(1, 10**6), Fraction(1, 10**16)])
+def test_a_limit_far_below_the_asked_radius_is_followed_until_its_ball_tells(size):
+    problem = MatrixCompletion(np.array([[1, 1], [1, 0]]), np.zeros((2, 2)))
+    flow = certified_flow(problem, [exact([[Fraction(1, 2), Fraction(1, 5)], [Fraction(1, 10), size]])], digits=5)
+    assert flow.outcome is ENCLOSED, flow.reason
+    with precision(200):
+        assert flow.limit.contains(arb_mat([[0, 0], [0, ball(size)]]))
+        assert flow.limit.radius <= ball(size) / 1000
+
+
+@pytest.mark.parametrize(("exponent", "outcome", "knob"), [(30, ENCLOSED, ""), (300, UNDECIDED, "digits")])
+def test_a_start_below_the_unit_of_fixed_point_is_a_matter_of_digits(exponent, outcome, knob):
+    start = [exact([[Fraction(1, 10**exponent)]])] * 2
+    flow = certified_flow(MatrixCompletion(np.eye(1), np.eye(1)), start, digits=10)
+    assert (flow.outcome, flow.knob, flow.raises) == (outcome, knob, 1 if outcome is ENCLOSED else 3)
+    assert bool(flow.reason) is (outcome is UNDECIDED)
+
+
 def test_a_singular_kernel_is_undecided_though_the_flow_converges():
     # Every layer is singular on the second coordinate, and stays so: w_22 = 1 is never reached.
     problem = MatrixCompletion(np.eye(2), np.eye(2))

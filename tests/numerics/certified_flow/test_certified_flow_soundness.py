@@ -1,13 +1,15 @@
 """Catches a proof that would not notice its own errors: each planted one fails a named hypothesis."""
 
+from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from flint import arb, arb_poly
 from flows import gaussian_flow
 
-from numerics import certified_flow
-from numerics.certified_flow import Outcome, defect, growth, pieces, steps, tail
+from numerics import MatrixCompletion, certified_flow
+from numerics.certified_flow import Hypothesis, Outcome, defect, growth, pieces, steps, tail
 
 
 @pytest.fixture
@@ -111,3 +113,29 @@ def test_polynomials_rounded_to_one_unit_enclose_the_originals():
     exact = arb_poly([arb(1) / 3, arb("1e-40") / 7, arb("1e5") / 9])
     rounded = defect.at_fixed_point(defect.object_matrix([[exact]]))[0, 0]
     assert all(r.contains(c) for r, c in zip(rounded.coeffs(), exact.coeffs(), strict=True))
+
+
+def test_a_narrow_ball_with_a_hypothesis_that_fails_is_undecided(start):
+    flow = run(start)
+    first, *others = flow.run.steps
+    failing = replace(first, hypotheses=(*first.hypotheses, Hypothesis("planted", "fails", arb(1), arb(0))))
+    flawed = replace(flow, run=replace(flow.run, steps=(failing, *others)))
+    assert flawed.limit.radius <= flawed.asked
+    assert flawed.outcome is Outcome.UNDECIDED
+    assert failed(flawed) == {"planted"}
+
+
+@pytest.mark.parametrize(("radius", "allowed"), [(0, True), ("1e-30", False)])
+def test_the_residual_margin_is_only_for_a_start_that_is_exactly_balanced(monkeypatch, radius, allowed):
+    # A ball around a balanced start holds starts that are not balanced, to which the theorem does not apply.
+    used, true = [], tail.rate_by_margin
+
+    def noted(*arguments):
+        used.append(True)
+        return true(*arguments)
+
+    monkeypatch.setattr(tail, "rate_by_margin", noted)
+    problem = MatrixCompletion(np.ones((2, 2)), np.array([[1.1, 0.1], [0.0, 0.9]]))
+    flow = certified_flow(problem, [np.eye(2)] * 3, digits=8, start_radius=radius)
+    assert flow.outcome is Outcome.ENCLOSED, flow.reason
+    assert bool(used) is allowed

@@ -1,6 +1,7 @@
 """Catches a tube that misses the flow: MPFR trajectories of twice the precision, and an arb check without heyoka."""
 
 import copy
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from flint import arb, arb_mat
 from flows import gaussian_flow
 
-from numerics import certified_flow
+from numerics import ArgumentError, MatrixCompletion, Normalization, certified_flow
 from numerics.balls import ball, precision
+from numerics.certified_flow import CertifiedFlow, Hypothesis, Outcome, enclosure, pieces
 from numerics.factorization import end_to_end
 from numerics.gradient_flow.precise_numbers import balls, exact_layers, reals
 from numerics.gradient_flow.taylor_system import compiled, system_key
@@ -70,8 +72,6 @@ def test_after_the_last_piece_the_tube_is_the_ball_that_the_flow_cannot_leave():
 
 
 def test_the_loss_weight_rescales_time_and_nothing_else():
-    from numerics import MatrixCompletion, Normalization
-
     problem, layers = gaussian_flow(2, 3, diagonal=True, seed=5)
     slower = MatrixCompletion(problem.mask, problem.targets, Normalization.MEAN_ALL)
     plain, mean = (certified_flow(one, layers, digits=DIGITS) for one in (problem, slower))
@@ -79,3 +79,75 @@ def test_the_loss_weight_rescales_time_and_nothing_else():
         for time in (1, 3):
             one, other = plain.product_at(time), mean.product_at(Fraction(time) / slower.exact_weight)
             assert one.distance(other.centre) <= one.radius + other.radius
+
+
+def test_a_plateau_of_long_steps_is_left_at_the_time_of_the_closed_form():
+    # Four equal layers x in one dimension with target 1: x' = (1 - x^4) x^3, so that F(x) - F(x_0) = t with this F.
+    def clock(x):
+        return (((1 + x**2) / (1 - x**2)).log() / 2 - 1 / x**2) / 2
+
+    start = Fraction(1, 10**6)
+    problem = MatrixCompletion(np.eye(1), np.eye(1))
+    flow = certified_flow(problem, [np.array([[start]], dtype=object)] * 4, digits=20, max_steps=300)
+    assert flow.outcome is Outcome.ENCLOSED, flow.reason
+    assert flow.times[-1] > 10**11
+    for time in [*flow.times[20::20], 10**11, 4 * 10**11]:
+        (layer, *_), radius = flow.layers_at(time)
+        with precision(BITS):
+            x, passed = layer[0, 0], ball(Fraction(time)) + clock(ball(start))
+            assert clock(x - radius) <= passed
+            assert x + radius > 1 or clock(x + radius) >= passed
+
+
+def flow_that_fails_after_its_tail_closed(monkeypatch):
+    """The last piece is a wrong one, sixty-four times as long as the others, and does not hold."""
+    problem, layers = gaussian_flow(2, 2, diagonal=False, seed=6, scale=0.5)
+    true_advance, true_tail, closed = enclosure.advance, enclosure.tail, []
+
+    def advance(problem, state, error, start, scale, accuracy):
+        step = true_advance(problem, state, error, start, scale, accuracy)
+        if not closed:
+            return step
+        series = pieces.taylor_series(problem, state, accuracy.order, Fraction(64), accuracy.bits)
+        wrong = pieces.piece(series, start, Fraction(64), Fraction(1), accuracy.bits)
+        return replace(step, piece=wrong, hypotheses=(Hypothesis("planted", "fails", arb(1), arb(0)),))
+
+    def tail(*arguments):
+        found = true_tail(*arguments)
+        closed.extend([found] * found.reach.is_finite())
+        return found
+
+    monkeypatch.setattr(enclosure, "advance", advance)
+    monkeypatch.setattr(enclosure, "tail", tail)
+    accuracy, asked = enclosure.accuracy_for(20, None), arb("1e-3")
+    run = enclosure.run(problem, enclosure.exact_start(problem, layers), Fraction(0), asked, accuracy, 100)
+    monkeypatch.undo()
+    assert [step.holds for step in run.steps[-2:]] == [True, False]
+    assert closed
+    return CertifiedFlow(problem, 3, asked, accuracy, 0, run), certified_flow(problem, layers, digits=12)
+
+
+def test_after_a_failed_piece_the_tail_starts_where_it_was_taken(monkeypatch):
+    flow, true = flow_that_fails_after_its_tail_closed(monkeypatch)
+    end = flow.times[-2]
+    assert flow.outcome is Outcome.UNDECIDED
+    for time in (end + Fraction(1, 100), end + 1, flow.times[-1], flow.times[-1] + 1, "inf"):
+        late, known = flow.product_at(time), true.product_at(time)
+        with precision(BITS):
+            assert late.distance(known.centre) <= late.radius + known.radius
+    assert flow.product_at(end).radius < arb("1e-15")
+
+
+def test_a_piece_that_fails_or_leaves_a_gap_proves_no_time(monkeypatch):
+    flow, _ = flow_that_fails_after_its_tail_closed(monkeypatch)
+    open_end = CertifiedFlow(flow.problem, 3, flow.asked, flow.accuracy, 0, replace(flow.run, tail=None))
+    with pytest.raises(ArgumentError, match="time"):
+        open_end.product_at(flow.times[-2] + 1)
+    first, second, *_ = flow.run.steps
+    late = replace(second, piece=replace(second.piece, start=second.piece.start + 1))
+    gap = CertifiedFlow(
+        flow.problem, 3, flow.asked, flow.accuracy, 0, replace(flow.run, steps=(first, late), tail=None)
+    )
+    assert gap.product_at(first.piece.end).radius < arb("1e-15")
+    with pytest.raises(ArgumentError, match="time"):
+        gap.product_at(late.piece.end)
