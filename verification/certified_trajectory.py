@@ -64,7 +64,7 @@ def certified_dataset(flow: CertifiedFlow, predicted: Prediction | None) -> xr.D
 
 def _moments(flow: CertifiedFlow) -> list[Fraction]:
     """Evenly over every piece that holds, the ends of the pieces among them."""
-    pieces = [step.piece for step in flow.run.steps if step.holds]
+    pieces = [step.piece for step in flow.run.proven]
     each = max(2, _MOMENTS // max(1, len(pieces)))
     inner = [piece.start + piece.length * part / each for piece in pieces for part in range(each)]
     return [*inner, pieces[-1].end] if pieces else []

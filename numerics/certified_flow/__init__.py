@@ -13,6 +13,7 @@ from typing import Any
 
 from flint import arb
 
+from numerics.balls import ball
 from numerics.certified_flow.enclosure import Run, accuracy_for, exact_start, needed_radius, run
 from numerics.certified_flow.hypotheses import Hypothesis
 from numerics.certified_flow.matrix_ball import MatrixBall
@@ -30,6 +31,8 @@ _MOST_RAISES = 3
 _SPARE_DIGITS = 3
 #: A ball of fewer digits says nothing; of more, float64 cannot hold the bounds.
 LEAST_DIGITS, _MOST_DIGITS = 3, 150
+#: The work of a step grows with the square of the order; 150 digits take less than a fifth of this.
+_MOST_ORDER = 1_000
 
 
 def certified_flow(
@@ -54,13 +57,15 @@ def certified_flow(
     if digits > _MOST_DIGITS:
         raise ArgumentError("digits", digits, f"at most {_MOST_DIGITS}")
     order = None if order is None else integer("order", order, minimum=2)
+    if order is not None and order > _MOST_ORDER:
+        raise ArgumentError("order", order, f"at most {_MOST_ORDER}")
     max_steps = integer("max_steps", max_steps, minimum=1)
     radius = Fraction(exact("start_radius", start_radius))
     if radius < 0:
         raise ArgumentError("start_radius", start_radius, "at least 0")
     start = exact_start(problem, layers)
     largest = max(abs(target) for target in problem.exact_targets)
-    asked = arb(10) ** -digits * (arb(float(largest)) if 0 < largest < 1 else 1)
+    asked = arb(10) ** -digits * (ball(largest) if 0 < largest < 1 else 1)
     working = digits + _GUARD_DIGITS
     for raises in range(_MOST_RAISES + 1):
         accuracy = accuracy_for(working, order)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from math import ceil, log2
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ from numerics.certified_flow.pieces import fixed_point
 from numerics.certified_flow.singular_values import frobenius
 from numerics.certified_flow.steps import Accuracy, Step, advance, next_scale
 from numerics.certified_flow.tail import Tail, tail
+from numerics.errors import ArgumentError
+from numerics.exact import exact
 from numerics.factorization import MatrixCompletion, check_layers, end_to_end
 
 ExactLayers = list[list[list[Fraction]]]
@@ -37,6 +39,8 @@ ExactLayers = list[list[list[Fraction]]]
 _ORDER_PER_DIGIT = 1.15
 _LEAST_ORDER = 12
 _BITS_PER_DIGIT = log2(10)
+#: Most that the layers' largest entries may multiply to, so that no bound of a derivative overflows in float64.
+_LARGEST_START = 1e40
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,25 @@ class Run:
 
 def exact_start(problem: MatrixCompletion, layers: Sequence[Any]) -> ExactLayers:
     """The layers as exact fractions; floats are the binary numbers they are. Raises ArgumentError."""
-    arrays = [np.asarray(layer) for layer in layers]
+    arrays = [_exact_array(layer) for layer in layers]
+    sizes = prod(max([1, *map(abs, array.ravel())]) for array in arrays)
+    if sizes > _LARGEST_START:
+        raise ArgumentError(
+            "layers", "a list with large entries", f"at most {_LARGEST_START:.0e}, the largest entries multiplied"
+        )
     check_layers(problem, arrays)
-    return [[[Fraction(entry) for entry in row] for row in array.tolist()] for array in arrays]
+    return [array.tolist() for array in arrays]
+
+
+def _exact_array(layer: Any) -> np.ndarray:
+    try:
+        given = np.array(layer, dtype=object)
+    except ValueError:
+        raise ArgumentError("layers", "a list with ragged rows", "a list of matrices") from None
+    if given.ndim != 2:
+        raise ArgumentError("layers", f"a list with an entry of shape {given.shape}", "a list of matrices")
+    entries = [Fraction(exact("layers", entry)) for entry in given.ravel().tolist()]
+    return np.array(entries, dtype=object).reshape(given.shape)
 
 
 def is_balanced(layers: ExactLayers) -> bool:

@@ -17,8 +17,8 @@ class Hypothesis:
 
     @property
     def holds(self) -> bool:
-        """True when the comparison is proven; overlapping balls prove nothing."""
-        return bool(self.value <= self.bound)
+        """True when the comparison is proven; overlapping balls prove nothing, and nor does what is not finite."""
+        return bool(self.value.is_finite() and self.bound.is_finite() and self.value <= self.bound)
 
 
 def tightest(hypotheses: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:

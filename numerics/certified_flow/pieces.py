@@ -165,16 +165,14 @@ def step_fraction(layers: Sequence[MatrixSeries], bits: int, tolerance: float) -
     A dyadic fraction of at most 1. Heuristic: the defect decides whether it was short enough.
     """
     order = len(layers[0][0][0]) - 1
-    found = math.inf
+    log_fraction = 0.0
     for k in (order - 1, order):
         size = max((abs(series[k]) for layer in layers for row in layer for series in row), default=0)
         if size:
             bits_below = math.log2(tolerance / (k + 1)) - (math.log2(int(size)) - bits)
-            found = min(found, 2.0 ** (bits_below / k))
-    if found * _CAUTION >= 1:
-        return Fraction(1)
-    exponent = max(0, -math.floor(math.log2(found * _CAUTION))) + _FINENESS
-    return Fraction(max(1, math.floor(found * _CAUTION * 2**exponent)), 2**exponent)
+            log_fraction = min(log_fraction, bits_below / k + math.log2(_CAUTION))
+    exponent = _FINENESS - math.floor(log_fraction)
+    return Fraction(math.floor(2.0 ** (log_fraction + exponent)), 2**exponent)
 
 
 def piece(layers: Sequence[MatrixSeries], start: Fraction, scale: Fraction, fraction: Fraction, bits: int) -> Piece:

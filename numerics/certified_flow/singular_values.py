@@ -13,6 +13,8 @@ from typing import Any
 import mpmath
 from flint import arb, arb_mat, ctx
 
+from numerics.balls import middle
+
 #: Bits that mpmath's decomposition works with beyond the precision of the balls.
 _GUARD_BITS = 20
 
@@ -22,8 +24,10 @@ def singular_values(matrix: arb_mat) -> list[arb]:
     if matrix.nrows() < matrix.ncols():
         return singular_values(matrix.transpose())
     with mpmath.workprec(ctx.prec + _GUARD_BITS):
-        middle = mpmath.matrix([[_mpf(matrix[i, j]) for j in range(matrix.ncols())] for i in range(matrix.nrows())])
-        left, values, right = mpmath.svd_r(middle)
+        approximate = mpmath.matrix(
+            [[middle(matrix[i, j]) for j in range(matrix.ncols())] for i in range(matrix.nrows())]
+        )
+        left, values, right = mpmath.svd_r(approximate)
         u, v = _arb_matrix(left), _arb_matrix(right)
         sizes = [_arb(value) for value in values]
     scaled = arb_mat(u.nrows(), u.ncols(), [u[i, j] * sizes[j] for i in range(u.nrows()) for j in range(u.ncols())])
@@ -46,11 +50,6 @@ def frobenius(matrix: arb_mat) -> arb:
 def _from_identity(gram: arb_mat) -> arb:
     size = gram.nrows()
     return frobenius(gram - arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])).upper()
-
-
-def _mpf(number: arb) -> Any:
-    mantissa, exponent = number.mid().man_exp()
-    return mpmath.ldexp(mpmath.mpf(int(mantissa)), int(exponent))
 
 
 def _arb(number: Any) -> arb:

@@ -162,9 +162,43 @@ def test_a_singular_kernel_is_undecided_though_the_flow_converges():
         ({"start_radius": -1}, "start_radius"),
         ({"max_steps": 0}, "max_steps"),
         ({"order": 1}, "order"),
+        ({"order": 1001}, "order"),
     ],
 )
 def test_arguments_out_of_range_are_named(change, argument):
     problem, layers = gaussian_flow(2, 2, diagonal=True, seed=1)
     with pytest.raises(ArgumentError, match=argument):
         certified_flow(problem, layers, **change)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        np.eye(2) * 1e80,
+        np.eye(2) * 1e20,
+        [[Fraction(10) ** 400, 0], [0, 1]],
+        [[1j, 0], [0, 1]],
+        np.eye(2) * (1 + 1j),
+        [[1, 2], [1]],
+        [[[1, 2], [3]], [[1], [2]]],
+        [["x", "0"], ["0", "1"]],
+        "ab",
+        np.zeros((0, 2)),
+        [[float("nan"), 0], [0, 1]],
+    ],
+)
+def test_layers_that_are_no_start_are_named(layer):
+    with pytest.raises(ArgumentError, match="layers"):
+        certified_flow(MatrixCompletion(np.eye(2), np.eye(2)), [np.eye(2), layer, np.eye(2) * 1e21])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 8])
+def test_layers_just_below_the_largest_have_an_outcome(depth):
+    layers = [np.eye(2) * 0.99 * 10 ** (40 / depth)] * depth
+    assert certified_flow(MatrixCompletion(np.eye(2), np.eye(2)), layers, digits=5, max_steps=2).outcome is UNDECIDED
+
+
+def test_text_and_fractions_are_starts():
+    problem = MatrixCompletion(np.eye(1), np.eye(1))
+    one, other = (certified_flow(problem, [layer], digits=5) for layer in ([["0.3"]], [[Fraction(3, 10)]]))
+    assert one.run.steps[0].piece == other.run.steps[0].piece

@@ -139,3 +139,11 @@ def test_the_residual_margin_is_only_for_a_start_that_is_exactly_balanced(monkey
     flow = certified_flow(problem, [np.eye(2)] * 3, digits=8, start_radius=radius)
     assert flow.outcome is Outcome.ENCLOSED, flow.reason
     assert bool(used) is allowed
+
+
+@pytest.mark.parametrize("side", [arb.pos_inf(), arb.nan()])
+def test_a_comparison_with_what_is_not_finite_proves_nothing(side):
+    assert Hypothesis("finite", "one is at most two", arb(1), arb(2)).holds
+    assert not Hypothesis("bound", "one is at most this", arb(1), side).holds
+    assert not Hypothesis("both", "this is at most itself", side, side).holds
+    assert not Hypothesis("value", "minus this is at most one", -side, arb(1)).holds

@@ -86,12 +86,12 @@ def test_a_plateau_of_long_steps_is_left_at_the_time_of_the_closed_form():
     def clock(x):
         return (((1 + x**2) / (1 - x**2)).log() / 2 - 1 / x**2) / 2
 
-    start = Fraction(1, 10**6)
+    start = Fraction(1, 10**9)
     problem = MatrixCompletion(np.eye(1), np.eye(1))
-    flow = certified_flow(problem, [np.array([[start]], dtype=object)] * 4, digits=20, max_steps=300)
+    flow = certified_flow(problem, [np.array([[start]], dtype=object)] * 4, digits=12, max_steps=350)
     assert flow.outcome is Outcome.ENCLOSED, flow.reason
-    assert flow.times[-1] > 10**11
-    for time in [*flow.times[20::20], 10**11, 4 * 10**11]:
+    assert flow.times[-1] > 10**17
+    for time in [*flow.times[20::20], 10**17, 4 * 10**17]:
         (layer, *_), radius = flow.layers_at(time)
         with precision(BITS):
             x, passed = layer[0, 0], ball(Fraction(time)) + clock(ball(start))
