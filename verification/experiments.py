@@ -1,6 +1,6 @@
 """Experiments as a user asks for them: found by name, set up from text, written to files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +51,7 @@ def require_apart(path: Path, store: Path) -> None:
 
 
 def save_dataset(dataset: xr.Dataset, path: Path) -> None:
-    """Write netCDF, or a long table with one row per combination of the coordinates; the file appears whole.
+    """Write netCDF, or a long table with one row per place of the variables; the file appears whole.
 
     The same dataset gives the same bytes. A table in CSV has no room for the dataset's attributes; the other two have
     them. Raises ArgumentError.
@@ -62,8 +62,32 @@ def save_dataset(dataset: xr.Dataset, path: Path) -> None:
             case ".nc":
                 dataset.to_netcdf(temporary, engine="scipy")
             case ".csv":
-                dataset.to_dataframe().reset_index().to_csv(temporary, index=False, lineterminator="\n")
+                _table(dataset).to_csv(temporary, index=False, lineterminator="\n")
             case _:
-                table = dataset.to_dataframe().reset_index()
+                table = _table(dataset)
                 table.attrs = dict(dataset.attrs)
                 table.to_parquet(temporary, engine="pyarrow", index=False)
+
+
+def _table(dataset: xr.Dataset) -> Any:
+    """A pandas table with a row for every place of the variables; those without a common place follow one another.
+
+    Where one variable has every dimension, the others are repeated along it. Otherwise that would be a row for every
+    combination of what has nothing to do with each other: gigabytes.
+    """
+    import pandas as pd  # xarray brings it; only tables need it
+
+    places = {frozenset(map(str, one.dims)) for one in dataset.data_vars.values()}
+    whole = [place for place in places if not any(place < other for other in places)]
+    if len(whole) == 1:
+        return dataset.to_dataframe().reset_index()
+    parts = []
+    for place in sorted(whole, key=lambda one: sorted(one)):
+        names = [name for name, one in dataset.data_vars.items() if _home(one, whole) == place]
+        parts.append(dataset[names].to_dataframe().reset_index())
+    return pd.concat(parts, ignore_index=True)
+
+
+def _home(variable: xr.DataArray, whole: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The first of the largest places that a variable's own is part of."""
+    return min((place for place in whole if set(map(str, variable.dims)) <= place), key=lambda one: sorted(one))

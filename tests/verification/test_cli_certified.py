@@ -141,3 +141,29 @@ def test_a_flow_without_a_piece_that_holds_has_no_picture() -> None:
     found = certified_flow(problem, layers, digits=5)
     with pytest.raises(ArgumentError, match="out: a picture or table of this flow is not possible"):
         certified_dataset(replace(found, run=replace(found.run, steps=())), None)
+
+
+def test_decimals_in_a_file_are_exact_and_so_is_the_rank_that_they_have(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As floats 0.1, 0.3, 0.7 and 2.1 make a matrix of rank 2."""
+    path = tmp_path / "rank_one.csv"
+    path.write_text("0.1,0.3\n0.7,2.1\n")
+    arguments = ["--mask", "full", "--size", "2", "--depth", "2", "--targets", str(path), "--digits", "20"]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "rank of W(oo): at least 1, proven" in out
+    value, radius = shown(out, "sigma_2")
+    assert value == 0
+    assert radius < arb(10) ** -20
+    assert "w_2,2 = 2.1\n" in out
+
+
+def test_entries_that_are_not_observed_are_printed_with_proven_radii(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, *FAMILY, "--digits", "20")
+    assert code == 0
+    # W(oo) = (sigma_1 + sigma_2)/2 I + (sigma_1 - sigma_2)/2 (ones - I).
+    with precision(200):
+        value, radius = shown(out, "w_1,2")
+        assert abs(value - (EXACT.first - EXACT.rest) / 2) <= radius < arb(10) ** -19
+    assert "w_1,1 = 0.7" in out

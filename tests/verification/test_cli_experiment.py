@@ -270,7 +270,7 @@ def test_list_and_help_show_what_an_experiment_is(capsys: pytest.CaptureFixture[
 def test_every_experiment_has_a_command_whose_options_differ(capsys: pytest.CaptureFixture[str]) -> None:
     for name, one in EXPERIMENTS.items():
         assert run("experiment", name, "--help") == 0
-        options = re.findall(r"^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE)
+        options = re.findall(r"^  (?:-h, )?(--[a-z0-9-]+)", capsys.readouterr().out, flags=re.MULTILINE)
         assert len(set(options)) == len(options) == len(one.settings) + 6
         assert one.points({key: setting.default for key, setting in one.settings.items()})
         assert name == one.name
@@ -360,3 +360,15 @@ def test_parquet_without_its_extra_says_what_to_install(
     half("toy.sqlite")
     assert run("experiment", "export", "toy.sqlite", "--out", "a.parquet") == 2
     assert "pip install 'rankproof[parquet]'" in capsys.readouterr().err
+
+
+def test_a_table_of_quantities_with_nothing_in_common_is_not_their_product() -> None:
+    data = xr.Dataset(
+        {"a": (("x", "y"), np.zeros((300, 200))), "b": ("x", np.ones(300)), "c": (("z", "w"), np.ones((400, 100)))},
+        {name: np.arange(size) for name, size in (("x", 300), ("y", 200), ("z", 400), ("w", 100))},
+    )
+    table = experiments._table(data)
+    assert len(table) == 300 * 200 + 400 * 100
+    assert table["a"].notna().sum() == table["b"].notna().sum() == 300 * 200
+    assert table["c"].notna().sum() == 400 * 100
+    assert len(experiments._table(data[["a", "b"]])) == 300 * 200

@@ -324,7 +324,7 @@ def full_rank_beyond_margin(starts: tuple[BalancedStart, ...] = BEYOND_MARGIN, f
     )
     return Statement(
         id="full-rank-beyond-margin",
-        title="2 x 2, w_11 = w_22 = 1 observed: starts with |R(0)|_F > sigma_min(W(0)) whose limit has full rank",
+        title="2 x 2, w_11 = w_22 = 1 observed: listed starts with |R(0)|_F > sigma_min(W(0)) and a limit of full rank",
         source=source("M", "Section 14.1, second question", Provenance.NEW),
         parameters=domain,
         observables={

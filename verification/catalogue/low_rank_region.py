@@ -266,7 +266,8 @@ def b_r_is_absorbing(layers: tuple[int, int] = (3, 4), haste: int = 1, penalty: 
         clauses=(
             Clause(
                 "balance",
-                "in B_r and with eta K <= 4 lambda (1 - eta lambda) sqrt(eps_1), a step keeps |D_l|_F^2 <= eps_1",
+                "in B_r and with eta K <= 4 lambda (1 - eta lambda) sqrt(eps_1), K = sqrt(2) E^2 C^(L-1), E = C^(L/2) "
+                "+ M, a step on any entry with |A*_ij| <= M keeps |D_l|_F^2 <= eps_1",
                 sp.Or(sp.Not(asked[0]), sp.Le(balance_use, 1)),
             ),
             Clause(

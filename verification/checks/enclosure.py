@@ -50,9 +50,9 @@ class Enclosure:
 
     enclose(point, digits) -> Enclosed, whose balls contain the truth; `domain` has integers and single numbers only.
     Rigorous: CERTIFIED means that the balls prove every claim at every point of the domain, and nothing about other
-    points; an equation is never proven so, and counts as CONSISTENT where the balls agree to `digits`. REFUTED comes
-    with the point at which the balls exclude the claim. A flow that was not enclosed leaves the check UNDECIDED, with
-    its reason. `part` is the smaller domain of a quick run.
+    points; an equation is proven only between exact numbers, and counts as CONSISTENT where balls agree to `digits`.
+    REFUTED comes with the point at which the balls exclude the claim. A flow that was not enclosed leaves the check
+    UNDECIDED, with its reason. `part` is the smaller domain of a quick run.
     """
 
     clauses: tuple[str, ...]

@@ -12,6 +12,8 @@ Options
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import click
@@ -189,7 +191,13 @@ def _matrix_from_file(name: str, rows: int, columns: int) -> np.ndarray:
         raise ArgumentError("targets", name, expected) from None
     if found.shape != (rows, columns):
         raise ArgumentError("targets", f"a matrix of shape {found.shape}", f"of shape ({rows}, {columns})")
-    return found
+    if Path(name).suffix == ".npy" or not np.isfinite(found).all():
+        return found
+    delimiter = "," if Path(name).suffix == ".csv" else None
+    lines = [line.partition("#")[0] for line in Path(name).read_text().splitlines()]
+    # Decimals are read as they are written: no float is 0.3.
+    entries = [[Fraction(part.strip()) for part in line.split(delimiter)] for line in lines if line.strip()]
+    return np.array(entries, dtype=object).reshape(found.shape)
 
 
 def _real(argument: str, given: str, number: Exact) -> float:
