@@ -43,7 +43,7 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 def absorption_figure(dataset: xr.Dataset) -> Figure:
     """A map per factor on sqrt(eps_1), with the largest rates that are proved as curves."""
     factors = dataset["factor"].values
-    drawn = Figure(figsize=(max(4.6, 3.3 * len(factors)), 4.9), layout="constrained")
+    drawn = Figure(figsize=(max(6.6, 3.3 * len(factors)), 4.9), layout="constrained")
     panels = drawn.subplots(1, len(factors), sharex=True, sharey=True, squeeze=False)[0]
     for axes, factor in zip(panels, factors, strict=True):
         _map(axes, dataset.sel(factor=factor))
@@ -142,7 +142,7 @@ def _caption(dataset: xr.Dataset) -> str:
     counts = (
         ""
         if np.isnan(tried).all()
-        else f"{np.nanmin(tried):.0f} to {np.nanmax(tried):.0f} points a cell, every entry from each; "
+        else f"{np.nanmin(tried):.0f} to {np.nanmax(tried):.0f} points at the centre of each cell, every entry; "
     )
     alarms, missing = int(dataset["alarm"].sum()), int(dataset["missing"].sum())
     escapes = "escape" if alarms == 1 else "escapes"
