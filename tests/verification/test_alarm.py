@@ -11,6 +11,7 @@ from toy_statements import BUDGET, DOMAIN, nothing, seen, toy, x
 
 from theory.derivation import Derivation, identity
 from verification import Certificate, Falsification, Mutant, Statement, Symbolic, Verdict, catalogue
+from verification.checks import Quantities
 from verification.cli import main
 from verification.parameters import Point
 from verification.verify import StatementResult, verify
@@ -156,10 +157,10 @@ def test_the_command_line_says_what_failed_and_exits_accordingly(
 
 
 def test_a_certificate_and_a_counterexample_raise_the_alarm_too(in_catalogue: Any) -> None:
-    """The certificate's box is sound; the observable of the falsifier lies outside it."""
-    claims = {"claim": sp.Lt(x, 11)}
-    outside = Falsification(("claim",), lambda point, digits: {x: point[x] + 20}, "shifted")
-    found = result(toy(claims, Certificate(("claim",), DOMAIN), outside), in_catalogue)
+    """The certificate is told that x/2 is seen, and the falsifier sees something else."""
+    certificate = Certificate(("claim",), DOMAIN, lambda _: Quantities({seen: x / 2}))
+    outside = Falsification(("claim",), lambda point, digits: {seen: point[x] + 20}, "shifted")
+    found = result(toy(sp.Lt(seen, 11), certificate, outside, observed=True), in_catalogue)
     assert [one.verdict for one in found.evidence] == [Verdict.CERTIFIED, Verdict.REFUTED]
     assert found.verdict is Verdict.UNSOUND
 
