@@ -142,6 +142,7 @@ def interrupting(found: Counts) -> None:
 def test_ctrl_c_keeps_what_is_measured_and_leaves_no_claim_and_no_worker(tmp_path: Path, log: Path) -> None:
     path = tmp_path / "a.sqlite"
     settings = {"trials": 200, "milliseconds": 20}
+    before = set(multiprocessing.active_children())  # of other tests in this process
     with pytest.raises(KeyboardInterrupt):
         swept(path, two, interrupting, **settings)
     with Store(path) as opened:
@@ -152,7 +153,7 @@ def test_ctrl_c_keeps_what_is_measured_and_leaves_no_claim_and_no_worker(tmp_pat
         finished = {
             json.loads(text)["trial"] for (text,) in opened.rows("SELECT parameters FROM points WHERE result > ''")
         }
-    wait_for(lambda: not multiprocessing.active_children())
+    wait_for(lambda: not set(multiprocessing.active_children()) - before)
     log.unlink()
     assert swept(path, two, **settings).done == 200
     assert not finished & {int(line.split()[2]) for line in log.read_text().splitlines()}
